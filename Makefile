@@ -1,0 +1,55 @@
+# Two commands matter: `make demo` and `make test`. Each installs what it needs, into .venv and a cache folder.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CLUSTER ?= onenode
+export PYTHONPATH := tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check lint types unit property api cluster-tests test demo bench cluster cluster-down crds lock clean
+
+help: ## What there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(VENV)/.installed ## The virtual environment, from the locked and hashed requirements
+
+$(VENV)/.installed: requirements/dev.txt pyproject.toml
+	scripts/venv $(PYTHON) $(VENV)
+	@touch $@
+
+check: lint types unit ## The fast inner loop: lint, types, unit and property tests
+
+lint: setup ## ruff, import-linter, yamllint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/yamllint --strict .
+
+types: setup ## mypy, strict
+	$(BIN)/mypy
+
+unit: setup ## Unit and property tests; the core's branches must all be covered
+	$(BIN)/pytest tests/unit tests/property --cov=healthheartbeat.core --cov-branch --cov-fail-under=100
+
+test: lint types unit ## Everything: all tiers, set-up included
+	$(BIN)/python -m harness build
+	$(BIN)/pytest tests/api tests/cluster --cluster=$(CLUSTER)
+
+demo: setup ## 97 bots on this machine: one dies, one hangs, one turns zombie, one crash-loops
+	$(BIN)/python -m demo
+
+bench: setup ## Figures: sweep of 97 bots, time from verdict to DELETE, cost of a probe
+	$(BIN)/python -m bench
+
+cluster: setup ## A real one-node Kubernetes cluster on this machine, without Docker
+	$(BIN)/python -m harness up
+
+cluster-down: setup ## End it and remove what it left
+	$(BIN)/python -m harness down
+
+crds: setup ## Render crds/ from the Python types
+	$(BIN)/healthheartbeat crd > crds/healthheartbeats.gov.polytraders.io.yaml
+
+clean: ## Remove the virtual environment and caches of tools (not the cluster's programs)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

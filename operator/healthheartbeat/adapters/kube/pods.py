@@ -1,0 +1,114 @@
+"""The pods of one bot: looked at ahead of a restart, and deleted by it (decisions 18 to 20)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from healthheartbeat.adapters.kube.client import KubeClient
+from healthheartbeat.adapters.kube.errors import ApiError, ApiUnavailable, Conflict, Forbidden, NotFound
+from healthheartbeat.adapters.kube.json_access import mapping, mappings, text
+from healthheartbeat.adapters.kube.kinds import PODS
+from healthheartbeat.api import times
+from healthheartbeat.core.restart import PodFacts
+
+STUCK_SLACK_MS: Final = 10_000
+"""A terminating pod's deletionTimestamp has its grace period in it already; the kubelet gets this much on top."""
+
+
+class DeleteOutcome(StrEnum):
+    """What became of one DELETE. REFUSED: definitely not done, at its first and only sending."""
+
+    DELETED = "deleted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteResult:
+    """The outcome, and in words why it is not DELETED."""
+
+    outcome: DeleteOutcome
+    words: str = ""
+
+
+async def list_pods(
+    client: KubeClient,
+    namespace: str,
+    selector: Mapping[str, str],
+    other_selectors: Mapping[str, Mapping[str, str]],
+    *,
+    timeout_s: float | None = None,
+) -> tuple[PodFacts, ...]:
+    """Every pod that `selector` (a Service's, not empty) selects, terminating and finished ones too, by name.
+
+    A consistent read, never from a cache that lags: a pod replaced a moment ago must not be judged by its predecessor.
+    `other_selectors`: those of the other bots' Services, by slug. Raises ApiError, ApiUnavailable too where a pod came
+    without what a decision needs.
+    """
+    if not selector:
+        return ()
+    label_selector = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+    found = await client.list(PODS, namespace, label_selector=label_selector, timeout_s=timeout_s)
+    return tuple(sorted((pod_facts(pod, other_selectors) for pod in found), key=lambda pod: pod.name))
+
+
+def pod_facts(pod: Mapping[str, Any], other_selectors: Mapping[str, Mapping[str, str]]) -> PodFacts:
+    """What a restart has to know of `pod`, as the API server has it. Raises ApiUnavailable where that is not in it."""
+    metadata = mapping(pod.get("metadata"))
+    uid, name, created_ms = (
+        text(metadata.get("uid")),
+        text(metadata.get("name")),
+        _time_ms(metadata.get("creationTimestamp")),
+    )
+    if not uid or not name or created_ms is None:
+        raise ApiUnavailable(
+            200, "Unreadable", f"list pods: pod {name or '?'} came without uid, name or creationTimestamp"
+        )
+    ends_ms = _time_ms(metadata.get("deletionTimestamp"))
+    phase = mapping(pod.get("status")).get("phase")
+    labels = mapping(metadata.get("labels"))
+    return PodFacts(
+        uid=uid,
+        name=name,
+        created_ms=created_ms,
+        running=phase == "Running",
+        finished=phase in ("Succeeded", "Failed"),
+        terminating=metadata.get("deletionTimestamp") is not None,
+        stuck_after_ms=None if ends_ms is None else ends_ms + STUCK_SLACK_MS,
+        controller_kind=next(
+            (
+                text(owner.get("kind"))
+                for owner in mappings(metadata.get("ownerReferences"))
+                if owner.get("controller") is True
+            ),
+            None,
+        ),
+        also_selected_by=tuple(
+            slug
+            for slug, selector in sorted(other_selectors.items())
+            if selector and all(labels.get(key) == value for key, value in selector.items())
+        ),
+    )
+
+
+async def delete_pod(client: KubeClient, namespace: str, name: str, uid: str, timeout_s: float) -> DeleteResult:
+    """Delete the pod `name` if it is still the one with `uid`, by one DELETE over a fresh connection, sent once.
+
+    Never raises ApiError. REFUSED only for 403, 404 and 409 in the API server's own words: everything else, no answer
+    included, is UNKNOWN, and counts as a restart (decision 20).
+    """
+    try:
+        await client.delete(PODS, namespace, name, options={"preconditions": {"uid": uid}}, timeout_s=timeout_s)
+    except (Forbidden, NotFound, Conflict) as error:
+        return DeleteResult(outcome=DeleteOutcome.REFUSED, words=str(error))
+    except ApiError as error:
+        return DeleteResult(outcome=DeleteOutcome.UNKNOWN, words=str(error))
+    return DeleteResult(outcome=DeleteOutcome.DELETED)
+
+
+def _time_ms(value: object) -> int | None:
+    try:
+        return times.parse_ms(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

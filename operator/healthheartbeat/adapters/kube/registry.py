@@ -1,0 +1,129 @@
+"""Reading what a resource's registry is made of, ahead of each sweep (decision 23)."""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from healthheartbeat.adapters.kube.client import KubeClient, Object
+from healthheartbeat.adapters.kube.errors import ApiError
+from healthheartbeat.adapters.kube.json_access import mapping, text
+from healthheartbeat.adapters.kube.kinds import ENDPOINT_SLICES, HEALTHHEARTBEATS, PODS, SERVICES
+from healthheartbeat.adapters.kube.registry_build import Built, build, claims_of_others, join
+from healthheartbeat.api import times
+from healthheartbeat.api.config import Config
+from healthheartbeat.core.clock import Now
+
+log = structlog.get_logger(__name__)
+
+SIBLINGS_MAX_AGE_S: Final = 10.0
+"""How long the other resources of a namespace are taken as read: each carries the status of up to 1000 bots, so that
+ten resources reading all ten at every sweep would cost more than everything else. They only ever refuse restarts."""
+RESOURCE_PAGE_SIZE: Final = 20
+MAX_AGE_READS: Final = 8
+"""Pods asked for their age at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One reading: the raw resource, its namespace's Services and EndpointSlices, and the resources beside it."""
+
+    resource: Object
+    services: tuple[Object, ...]
+    slices: tuple[Object, ...]
+    siblings: tuple[Object, ...] = ()
+
+    @property
+    def resource_version(self) -> str:
+        """The resource's version, under which its status is to be written."""
+        return text(mapping(self.resource.get("metadata")).get("resourceVersion"))
+
+
+class RegistryReader:
+    """Reads the registries of any number of resources; one per process, since siblings and pods' ages are shared."""
+
+    def __init__(self, client: KubeClient, *, timeout_s: float | None = None) -> None:
+        self._client = client
+        self._timeout_s = timeout_s
+        self._siblings: dict[str, tuple[float, tuple[Object, ...]]] = {}
+        self._reading: dict[str, asyncio.Lock] = {}
+        self._created_ms: dict[str, Mapping[str, int]] = {}
+
+    async def read(self, namespace: str, name: str) -> Snapshot:
+        """Read all at once. Raises NotFound where the resource is gone, ApiError where anything is unreadable."""
+        client, timeout_s = self._client, self._timeout_s
+        resource, (services, slices, siblings) = await _together(
+            client.get(HEALTHHEARTBEATS, namespace, name, timeout_s=timeout_s),
+            client.list(SERVICES, namespace, timeout_s=timeout_s),
+            client.list(ENDPOINT_SLICES, namespace, timeout_s=timeout_s),
+            self._others(namespace),
+        )
+        return Snapshot(resource=resource, services=services, slices=slices, siblings=siblings)
+
+    async def registry(self, config: Config, snapshot: Snapshot, *, now: Now) -> Built:
+        """The registry that `config` (the last good one) makes of `snapshot`; `now`: when the reading began.
+
+        Asks for the ages of pods that are not ready beside a ready one, once each; those not learnt are polled.
+        """
+        joined = join(config, snapshot.services, snapshot.slices)
+        return build(
+            joined,
+            claims=claims_of_others(joined, snapshot.siblings),
+            pod_created_ms=await self._ages(config, joined.unready_beside_ready()),
+            now=now,
+        )
+
+    async def _others(self, namespace: str) -> tuple[Object, ...]:
+        async with self._reading.setdefault(namespace, asyncio.Lock()):
+            read_at, siblings = self._siblings.get(namespace, (0.0, ()))
+            if not read_at or time.monotonic() - read_at >= SIBLINGS_MAX_AGE_S:
+                started = time.monotonic()
+                found = await self._client.list(
+                    HEALTHHEARTBEATS, namespace, page_size=RESOURCE_PAGE_SIZE, timeout_s=self._timeout_s
+                )
+                siblings = tuple(
+                    {"metadata": entry.get("metadata"), "spec": entry.get("spec")} for entry in found
+                )  # their statuses are most of their size
+                self._siblings[namespace] = (started, siblings)
+            return siblings
+
+    async def _ages(self, config: Config, unready: Mapping[str, str]) -> Mapping[str, int]:
+        """Creation times by UID of the pods `unready` (names by UID), each asked for once while it is not ready."""
+        known = self._created_ms.get(config.resource, {})
+        ages = {uid: known[uid] for uid in unready if uid in known}
+        slots = asyncio.Semaphore(MAX_AGE_READS)
+
+        async def learn(uid: str, name: str) -> None:
+            async with slots:
+                try:
+                    pod = await self._client.get(PODS, config.namespace, name, timeout_s=self._timeout_s)
+                    metadata = mapping(pod.get("metadata"))
+                    if metadata.get("uid") == uid:
+                        ages[uid] = times.parse_ms(text(metadata.get("creationTimestamp")))
+                except (ApiError, ValueError) as error:
+                    log.warning("POD_AGE_UNKNOWN", healthheartbeat=config.resource, pod=name, reason=str(error))
+
+        async with asyncio.TaskGroup() as group:
+            for uid, name in unready.items():
+                if uid not in ages:
+                    group.create_task(learn(uid, name))
+        self._created_ms[config.resource] = ages
+        return ages
+
+
+async def _together(
+    resource: Coroutine[Any, Any, Object], *lists: Coroutine[Any, Any, tuple[Object, ...]]
+) -> tuple[Object, tuple[tuple[Object, ...], ...]]:
+    """Run all at once; the first ApiError ends the others and is raised, a definite one of the resource before any."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(resource)
+            rest = [group.create_task(call) for call in lists]
+    except* ApiError as failures:
+        failed = failures
+    else:
+        return first.result(), tuple(task.result() for task in rest)
+    raise next(error for error in failed.exceptions if isinstance(error, ApiError))

@@ -1,0 +1,169 @@
+"""The board of what fires: every sweep says the whole of it, each sink is told until it knows (decisions 10, 11, 14).
+
+Nothing here waits for a sink, so a slow or dead one delays no sweep and no other sink (seed section 22: the paging
+system is assumed to be there for 99.9 % of the time).
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from healthheartbeat.adapters.channel import Channel, Timing
+from healthheartbeat.adapters.page import Page, Sink
+from healthheartbeat.core.alerts import MIN_LIFE_MS, Alert, AlertKey
+
+NO_SINK: Final = "no alert sink is configured: nobody will be paged"
+
+
+@dataclass(slots=True)
+class _Resource:
+    """What fires for one resource, as last said; `may_resolve`: whether this process may say that something ended."""
+
+    firing: dict[AlertKey, Page]
+    may_resolve: bool = True
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class PageBoard:
+    """What fires for every resource of this process, and the channels to all sinks.
+
+    `leads(healthheartbeat)` is asked whenever a resolved page is about to go out, however long ago it was decided: a
+    process that was frozen must not resolve what its successor has found firing.
+    """
+
+    def __init__(
+        self,
+        sinks: Sequence[Sink],
+        *,
+        runbook_base: str,
+        outcome: Callable[[str, str], None] = lambda _alertname, _outcome: None,
+        leads: Callable[[str], bool] = lambda _healthheartbeat: True,
+        wall_ms: Callable[[], int] = _wall_ms,
+        chance: Callable[[], float] = random.random,
+        timing: Timing | None = None,
+    ) -> None:
+        self._runbook_base = runbook_base
+        self._leads = leads
+        self._resources: dict[str, _Resource] = {}
+        self._channels = tuple(
+            Channel(
+                sink, outcome=outcome, may_resolve=self._may_resolve, wall_ms=wall_ms, chance=chance, timing=timing
+            )
+            for sink in sinks
+        )
+
+    def adopt(self, healthheartbeat: str, previously_firing: Iterable[Alert], *, now_ms: int) -> None:
+        """Take over what an earlier process left firing, before the first `publish` of the resource.
+
+        Nothing is sent yet: the first `publish` sends on what still fires, under these labels, and resolves the rest.
+        """
+        resource = self._resources.setdefault(healthheartbeat, _Resource(firing={}))
+        for alert in previously_firing:
+            if alert.key not in resource.firing:
+                resource.firing[alert.key] = self._page(alert, now_ms=now_ms, ends_at_ms=now_ms + MIN_LIFE_MS)
+
+    def publish(
+        self,
+        healthheartbeat: str,
+        firing: Iterable[Alert],
+        *,
+        now_ms: int,
+        ends_at_ms: int,
+        may_resolve: bool = True,
+    ) -> None:
+        """Say everything that fires for one resource now; never waits. Times are Unix milliseconds.
+
+        What fires is sent at once, and again by each publish and each minute between. What was on the board and is not
+        in `firing` is resolved, or where this process may not say so (a lame duck) no longer sent, and resolved by the
+        first publish that may.
+        """
+        resource = self._resources.setdefault(healthheartbeat, _Resource(firing={}))
+        resource.may_resolve = may_resolve
+        pages = {
+            alert.key: self._page(
+                alert, now_ms=now_ms, ends_at_ms=ends_at_ms, before=resource.firing.get(alert.key)
+            )
+            for alert in firing
+        }
+        ended = {key: page for key, page in resource.firing.items() if key not in pages}
+        if may_resolve:
+            resource.firing = pages
+            resolved = [_resolved(page, now_ms) for page in ended.values()]
+            self._each(lambda channel: channel.put([*pages.values(), *resolved]))
+            return
+        resource.firing = pages | ended
+        if ended:
+            self._each(lambda channel: channel.forget(lambda page: page.key in ended and not page.resolved))
+        self._each(lambda channel: channel.put(pages.values()))
+
+    def drop(self, healthheartbeat: str) -> None:
+        """The resource is gone, or another process's: send nothing more of it, so that what fires lapses unless others
+        send it.
+        """
+        self._resources.pop(healthheartbeat, None)
+        self._each(lambda channel: channel.forget(lambda page: page.key.healthheartbeat == healthheartbeat))
+
+    def healthy_sinks(self) -> tuple[str, ...]:
+        """Names of the sinks that took what they were last sent."""
+        return tuple(channel.name for channel in self._channels if channel.healthy)
+
+    def problems(self) -> tuple[str, ...]:
+        """Why somebody might not be paged, for people: one sentence for each failing sink, or that there is none."""
+        if not self._channels:
+            return (NO_SINK,)
+        return tuple(channel.problem for channel in self._channels if channel.problem)
+
+    async def run(self) -> None:
+        """Deliver until cancelled, then let the sinks go. Each sink has a task of its own."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for channel in self._channels:
+                    group.create_task(channel.run(), name=f"pages to {channel.name}")
+                await asyncio.Event().wait()  # without sinks too, `run` ends only when it is told to
+        finally:
+            for channel in self._channels:
+                await channel.close()
+
+    async def flush(self, timeout_s: float) -> bool:
+        """Wait until every sink has every change, `timeout_s` at most; whether they have.
+
+        For a clean end, before `run` is cancelled.
+        """
+        try:
+            async with asyncio.timeout(timeout_s), asyncio.TaskGroup() as group:
+                for channel in self._channels:
+                    group.create_task(channel.flush())
+        except TimeoutError:
+            return False
+        return True
+
+    def _may_resolve(self, healthheartbeat: str) -> bool:
+        resource = self._resources.get(healthheartbeat)
+        return resource is not None and resource.may_resolve and self._leads(healthheartbeat)
+
+    def _each(self, tell: Callable[[Channel], None]) -> None:
+        for channel in self._channels:
+            tell(channel)
+
+    def _page(self, alert: Alert, *, now_ms: int, ends_at_ms: int, before: Page | None = None) -> Page:
+        """The page of a firing alert: labels and beginning of its first firing, where it was on the board."""
+        return Page(
+            key=alert.key,
+            labels=before.labels if before else alert.labels(),
+            annotations=alert.annotations(self._runbook_base),
+            # A wall clock that was set back must not make it begin after it ends.
+            starts_at_ms=min(now_ms, before.starts_at_ms) if before else now_ms,
+            ends_at_ms=ends_at_ms,
+            lapses_at_ms=ends_at_ms,
+        )
+
+
+def _resolved(page: Page, now_ms: int) -> Page:
+    # A wall clock that was set back must not end it before it began.
+    return replace(page, resolved=True, ends_at_ms=now_ms, starts_at_ms=min(page.starts_at_ms, now_ms))

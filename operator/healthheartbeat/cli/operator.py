@@ -1,0 +1,68 @@
+"""`healthheartbeat operator`: the flags, each also as an environment variable, and the event loop."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from healthheartbeat.adapters import logs
+from healthheartbeat.adapters.kube.errors import CredentialsError
+from healthheartbeat.runtime import process
+
+PREFIX = "HEALTHHEARTBEAT_"
+
+
+def operator(
+    *,
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option(envvar=PREFIX + "NAMESPACE", help="Watch the resources of this namespace; may be given again."),
+    ] = None,
+    all_namespaces: Annotated[
+        bool, typer.Option("--all-namespaces", envvar=PREFIX + "ALL_NAMESPACES", help="Watch those of all namespaces.")
+    ] = False,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(envvar=PREFIX + "KUBECONFIG", help="Unset: KUBECONFIG, or the pod's own account.")
+    ] = None,
+    bind: Annotated[str, typer.Option(envvar=PREFIX + "BIND", help="Address of its own endpoints.")] = "0.0.0.0",  # noqa: S104 - the kubelet and Prometheus come from outside the pod
+    port: Annotated[int, typer.Option(envvar=PREFIX + "PORT", min=1, max=65535)] = 8080,
+    alertmanager_url: Annotated[
+        list[str] | None,
+        typer.Option(envvar=PREFIX + "ALERTMANAGER_URL", help="An Alertmanager to page through; may be given again."),
+    ] = None,
+    runbook_url: Annotated[
+        str, typer.Option(envvar=PREFIX + "RUNBOOK_URL", help="Address of the runbook that pages link to.")
+    ] = "",
+    registry_stale_after: Annotated[
+        int, typer.Option(envvar=PREFIX + "REGISTRY_STALE_AFTER", min=1, help="Seconds; the registry is stale then.")
+    ] = 300,
+    registry_page_after: Annotated[
+        int, typer.Option(envvar=PREFIX + "REGISTRY_PAGE_AFTER", min=1, help="Seconds; a stale registry pages then.")
+    ] = 600,
+    log_level: Annotated[
+        str, typer.Option(envvar=PREFIX + "LOG_LEVEL", help="debug, info, warning or error.")
+    ] = "info",
+) -> None:
+    """Watch over the bots of HealthHeartbeat resources: poll, page, restart."""
+    if bool(namespace) == all_namespaces:
+        raise typer.BadParameter("give --namespace, once or more, or --all-namespaces")
+    logs.configure(log_level)
+    settings = process.Settings(
+        namespaces=tuple(namespace or ()),
+        kubeconfig=kubeconfig,
+        bind=bind,
+        port=port,
+        alertmanager_urls=tuple(alertmanager_url or ()),
+        runbook_url=runbook_url,
+        registry_stale_after_s=registry_stale_after,
+        registry_page_after_s=registry_page_after,
+    )
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            code = runner.run(process.run(settings))
+    except (CredentialsError, ValueError, OSError) as error:
+        typer.echo(f"healthheartbeat operator: {error}", err=True)
+        code = 2
+    raise typer.Exit(code)

@@ -1,0 +1,15 @@
+"""The two clocks, read by the caller and passed in: deciding takes no time of its own."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """One reading of both clocks.
+
+    `wall_ms`: Unix time in milliseconds, rounded up; it may step. `mono_ms`: milliseconds of the monotonic clock,
+    meaningful within this process only; it never steps.
+    """
+
+    wall_ms: int
+    mono_ms: int

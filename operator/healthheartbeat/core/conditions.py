@@ -1,0 +1,117 @@
+"""The resource's conditions: what gates and people wait on (decision 8; the seed's row "Runs before").
+
+A condition's message changes only with what it says, so that a quiet sweep changes nothing here.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from healthheartbeat.api.codes import AlertName
+from healthheartbeat.api.text import clip
+from healthheartbeat.api.times import format_s
+from healthheartbeat.core.resource import ResourceLedger
+
+Status = Literal["True", "False", "Unknown"]
+
+MAX_MESSAGE_LENGTH = 1024
+MAX_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition as it should read now; `reason` is CamelCase or a code of the seed."""
+
+    type: str
+    status: Status
+    reason: str
+    message: str
+
+
+def bots_healthy(resource: ResourceLedger) -> Condition:
+    """The gate that strategies wait for: no bot Down, and every bot heard from since the cold start."""
+    if not resource.bots:
+        return Condition("BotsHealthy", "False", "RegistryEmpty", "no bot is registered: nothing is watched")
+    down = [slug for slug, ledger in resource.bots.items() if ledger.is_down]
+    if down:
+        return Condition("BotsHealthy", "False", "BotsDown", f"{_count(down)} down: {_named(down)}")
+    unheard = [slug for slug, ledger in resource.bots.items() if not ledger.answered]
+    if unheard:
+        return Condition("BotsHealthy", "Unknown", "NotYetHeard", f"not heard from yet: {_named(unheard)}")
+    unjudged = [slug for slug, ledger in resource.bots.items() if AlertName.BOT_UNKNOWN in ledger.firing]
+    if unjudged:
+        return Condition("BotsHealthy", "Unknown", "BotsUnknown", f"could not be judged: {_named(unjudged)}")
+    return Condition("BotsHealthy", "True", "AllAnswered", "no bot is down")
+
+
+def registry_fresh(*, age_ms: int, stale_after_ms: int, why: str) -> Condition:
+    """Whether sweeps use a registry read within the limit (decision 23); `why` the last read failed."""
+    if age_ms <= stale_after_ms:
+        return Condition("RegistryFresh", "True", "Read", "the registry is read ahead of every sweep")
+    return Condition(
+        "RegistryFresh", "False", "HEALTH_HEARTBEAT_REGISTRY_STALE", f"the last good registry is in use: {why}"
+    )
+
+
+def restarts_allowed(*, auto_restart: bool, storm: bool, paused: Iterable[str]) -> Condition:
+    """Whether a bot that goes down now would be restarted."""
+    held = sorted(paused)
+    if not auto_restart:
+        return Condition("RestartsAllowed", "False", "AutoRestartOff", "spec.autoRestart is false")
+    if storm:
+        return Condition(
+            "RestartsAllowed",
+            "False",
+            "StormBreakerOpen",
+            "too many bots are missing at once: suspecting our own network first",
+        )
+    if held:
+        return Condition("RestartsAllowed", "True", "SomePaused", f"restarts are paused for {_named(held)}")
+    return Condition("RestartsAllowed", "True", "WithinBudget", "bots that go down are restarted within their budget")
+
+
+def ready(*, refusal: tuple[str, str] | None, swept: bool, notes: Sequence[str]) -> Condition:
+    """Whether this resource is being watched as asked.
+
+    `refusal`: code and words of a spec that was not taken, while the last good one runs on. `notes`: what a reader of a
+    healthy resource should still know, such as late detection or an active kill switch.
+    """
+    if refusal is not None:
+        code, words = refusal
+        reason = code if code == "PARAMETER_CHANGE_REQUIRES_APPROVAL" else "InvalidSpec"
+        return Condition("Ready", "False", reason, f"the last good configuration stays in force; {words}")
+    if not swept:
+        return Condition("Ready", "Unknown", "Starting", "; ".join(("no sweep has completed yet", *notes)))
+    return Condition("Ready", "True", "Sweeping", "; ".join(("every bot is polled at every interval", *notes)))
+
+
+def render(
+    conditions: Iterable[Condition], previous: Sequence[Mapping[str, Any]], *, generation: int, wall_ms: int
+) -> list[dict[str, Any]]:
+    """As the status carries them: a transition time moves only when the status does."""
+    before = {condition.get("type"): condition for condition in previous}
+    rendered = []
+    for condition in conditions:
+        old = before.get(condition.type)
+        unmoved = old is not None and old.get("status") == condition.status and old.get("lastTransitionTime")
+        rendered.append(
+            {
+                "type": condition.type,
+                "status": condition.status,
+                "reason": condition.reason,
+                "message": clip(condition.message, MAX_MESSAGE_LENGTH),
+                "observedGeneration": generation,
+                "lastTransitionTime": unmoved or format_s(wall_ms),
+            }
+        )
+    return rendered
+
+
+def _count(slugs: Sequence[str]) -> str:
+    return "1 bot is" if len(slugs) == 1 else f"{len(slugs)} bots are"
+
+
+def _named(slugs: Sequence[str]) -> str:
+    names = sorted(slugs)
+    rest = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + rest

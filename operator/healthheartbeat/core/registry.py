@@ -1,0 +1,48 @@
+"""Who is to be polled: bots, each with the pods behind its Service (decision 1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """One live pod behind a bot's Service, as its EndpointSlices list it."""
+
+    uid: str
+    name: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """One bot of the registry.
+
+    `selector` is its Service's; empty where the Service is missing or selects nothing. `unpolled_words` says why `pods`
+    is empty, for people. `claimed_words` names the other claimant where the Service belongs to more than one bot.
+    """
+
+    slug: str
+    service: str
+    path: str
+    layer: str = ""
+    auto_restart: bool = True
+    max_decision_age_s: int | None = None
+    startup_grace_ms: int = 120_000
+    pods: tuple[Pod, ...] = ()
+    selector: Mapping[str, str] = field(default_factory=dict)
+    unpolled_words: str = "no address behind its Service"
+    claimed_words: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """The bots of one resource, by slug in order, and when they were read (both clocks, milliseconds)."""
+
+    bots: Mapping[str, Bot]
+    read_wall_ms: int
+    read_mono_ms: int
+
+    def age_ms(self, mono_ms: int) -> int:
+        """How old this reading is."""
+        return max(0, mono_ms - self.read_mono_ms)

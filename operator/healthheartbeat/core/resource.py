@@ -1,0 +1,107 @@
+"""Everything known of one HealthHeartbeat resource between sweeps: its bots' ledgers, and its own alerts.
+
+This is where the state lives. One task owns it, so nothing here locks (decision 6).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from healthheartbeat.api.codes import AlertName
+from healthheartbeat.core.breaker import is_storm
+from healthheartbeat.core.budget import Spending
+from healthheartbeat.core.clock import Now
+from healthheartbeat.core.ledger import BotLedger
+from healthheartbeat.core.policy import Policy
+from healthheartbeat.core.registry import Registry
+from healthheartbeat.core.verdict import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What a new registry changed: slugs that came and went, in order."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class ResourceLedger:
+    """The state of one resource, named `<namespace>/<name>`.
+
+    `former`: spending of bots that left the registry, so that leaving and returning grants no fresh budget.
+    `layers`: each bot's layer as last known. `sequence`: reports so far, from 1 at the cold start.
+    `restarted`: slugs whose restart was carried out since the last report. `firing`: the resource's own alerts.
+    """
+
+    name: str
+    bots: dict[str, BotLedger] = field(default_factory=dict)
+    former: dict[str, Spending] = field(default_factory=dict)
+    layers: dict[str, str] = field(default_factory=dict)
+    sequence: int = 0
+    restarted: set[str] = field(default_factory=set)
+    firing: set[AlertName] = field(default_factory=set)
+    missing: int = 0
+
+    def put(self, ledger: BotLedger) -> None:
+        """Enter a bot's new ledger, keeping the count of missing bots that the breaker reads."""
+        before = self.bots.get(ledger.slug)
+        was_missing = before is not None and before.latest is Outcome.MISS
+        self.missing += (ledger.latest is Outcome.MISS) - was_missing
+        self.bots[ledger.slug] = ledger
+
+    def storm(self, policy: Policy) -> bool:
+        """Whether the breaker holds restarts back right now (decision 21)."""
+        return is_storm(missing=self.missing, total=len(self.bots), max_unhealthy_percent=policy.max_unhealthy_percent)
+
+    def take_over(self, left: "ResourceLedger") -> None:
+        """Begin with what an earlier process left."""
+        self.bots, self.former, self.layers = left.bots, left.former | self.former, left.layers
+        self.firing, self.missing = left.firing, left.missing
+
+    def enrol(self, registry: Registry) -> Enrolment:
+        """Take the registry's bots for ours: newcomers start at zero, leavers keep only what they spent."""
+        removed = tuple(sorted(self.bots.keys() - registry.bots.keys()))
+        added = tuple(sorted(registry.bots.keys() - self.bots.keys()))
+        for slug in removed:
+            gone = self.bots.pop(slug)
+            self.missing -= gone.latest is Outcome.MISS
+            self.former[slug] = gone.spending
+        for slug in added:
+            self.put(BotLedger(slug=slug, spending=self.former.pop(slug, Spending())))
+        self.layers.update((slug, bot.layer) for slug, bot in registry.bots.items())
+        return Enrolment(added=added, removed=removed)
+
+    def spending_of(self, slug: str) -> Spending:
+        """What a bot has spent, whether or not it is in the registry."""
+        return self.bots[slug].spending if slug in self.bots else self.former.get(slug, Spending())
+
+    def set_spending(self, slug: str, spending: Spending) -> None:
+        """Enter what a bot has spent, whether or not it is in the registry."""
+        if slug in self.bots:
+            self.put(replace(self.bots[slug], spending=spending))
+        else:
+            self.former[slug] = spending
+
+    def prune(self, window_ms: int, now: Now) -> None:
+        """Forget restarts that no longer count."""
+        for slug, ledger in self.bots.items():
+            if ledger.spending.stamps:
+                self.bots[slug] = replace(ledger, spending=ledger.spending.pruned(window_ms, now))
+        for slug in list(self.former):
+            left = self.former[slug].pruned(window_ms, now)
+            if left.stamps or left.pending:
+                self.former[slug] = left
+            else:
+                del self.former[slug]
+                self.layers.pop(slug, None)
+
+    def mark(self, name: AlertName, *, firing: bool) -> bool:
+        """Let one of the resource's own alerts fire or not; True where that is a change."""
+        if firing == (name in self.firing):
+            return False
+        (self.firing.add if firing else self.firing.discard)(name)
+        return True
+
+    def down(self) -> Mapping[str, BotLedger]:
+        """The bots that are Down, by slug."""
+        return {slug: ledger for slug, ledger in self.bots.items() if ledger.is_down}

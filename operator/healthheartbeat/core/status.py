@@ -1,0 +1,176 @@
+"""The resource's status: written from the ledgers after a sweep, and read back by the next process (seed section 20).
+
+Miss counts start again at a cold start; what was spent, what is firing and who was ever seen do not (decision 11).
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from healthheartbeat.api.annotations import Pause
+from healthheartbeat.api.codes import AlertName, BotState
+from healthheartbeat.api.status import MAX_MESSAGE_LENGTH, MAX_RESTART_TIMES
+from healthheartbeat.api.text import clip
+from healthheartbeat.api.times import format_ms, parse_ms
+from healthheartbeat.core.budget import Spending, restored
+from healthheartbeat.core.clock import Now
+from healthheartbeat.core.ledger import BotLedger
+from healthheartbeat.core.policy import Policy
+from healthheartbeat.core.resource import ResourceLedger
+
+BOT_ALERTS = frozenset(
+    {AlertName.BOT_DOWN, AlertName.RESTART_BUDGET_EXHAUSTED, AlertName.BOT_UNKNOWN, AlertName.RESTART_STUCK}
+)
+
+ENDLESS = "9999-12-31T23:59:59.000Z"
+"""How the status writes a pause without end: later than any time, and still a time to programs that compare."""
+
+
+def bot_entry(ledger: BotLedger, *, layer: str, pause: Pause | None, policy: Policy, now: Now) -> dict[str, Any]:
+    """One entry of `status.bots`; a quiet bot's is the same after every sweep."""
+    entry: dict[str, Any] = {"slug": ledger.slug, "state": str(ledger.state), "missCount": ledger.miss_count}
+    if layer:
+        entry["layer"] = layer
+    if ledger.last_seen_ms is not None and ledger.state is not BotState.HEALTHY:
+        entry["lastSeenTime"] = format_ms(ledger.last_seen_ms)
+    if ledger.reason:
+        entry["reason"] = str(ledger.reason)
+    if ledger.message:
+        entry["message"] = clip(ledger.message, MAX_MESSAGE_LENGTH)
+    if ledger.action:
+        entry["action"] = str(ledger.action)
+    if ledger.action_reason:
+        entry["actionReason"] = clip(ledger.action_reason, MAX_MESSAGE_LENGTH)
+    entry.update(spending_entry(ledger.spending, policy=policy, now=now))
+    if pause is not None and pause.active(now.wall_ms):
+        entry["restartPausedUntil"] = ENDLESS if pause.until_ms is None else format_ms(pause.until_ms)
+    if ledger.firing:
+        entry["firing"] = sorted(ledger.firing)
+    return entry
+
+
+def spending_entry(spending: Spending, *, policy: Policy, now: Now) -> dict[str, Any]:
+    """A bot's restarts within the window and the one under way, as the status keeps them."""
+    entry: dict[str, Any] = {}
+    if stamps := spending.within(policy.window_ms, now):
+        entry["restartTimes"] = [format_ms(stamp.wall_ms) for stamp in stamps[-MAX_RESTART_TIMES:]]
+    if spending.pending is not None:
+        entry["pendingRestart"] = {
+            "key": spending.pending.key,
+            "time": format_ms(spending.pending.wall_ms),
+            "pods": list(spending.pending.pods),
+        }
+    return entry
+
+
+def render_bots(resource: ResourceLedger, *, pauses: Mapping[str, Pause], policy: Policy, now: Now) -> dict[str, Any]:
+    """The parts of the status that a restart is written ahead in, and that outlive this process."""
+    body: dict[str, Any] = {
+        "bots": [
+            bot_entry(
+                resource.bots[slug],
+                layer=resource.layers.get(slug, ""),
+                pause=pauses.get(slug),
+                policy=policy,
+                now=now,
+            )
+            for slug in sorted(resource.bots)
+        ],
+        "formerBots": [
+            {"slug": slug} | spending_entry(resource.former[slug], policy=policy, now=now)
+            for slug in sorted(resource.former)
+            if resource.former[slug].spent(policy.window_ms, now)
+        ],
+        "firing": sorted(resource.firing),
+    }
+    return body
+
+
+def render_counts(resource: ResourceLedger, *, policy: Policy, now: Now) -> dict[str, Any]:
+    """The counts of the status, for columns and gates."""
+    states = [ledger.state for ledger in resource.bots.values()]
+    healthy = states.count(BotState.HEALTHY)
+    spendings = (ledger.spending for ledger in resource.bots.values())
+    return {
+        "totalBots": len(states),
+        "healthyBots": healthy,
+        "unhealthyBots": sum(ledger.missed_this_sweep for ledger in resource.bots.values()),
+        "downBots": states.count(BotState.DOWN),
+        "recentRestarts": sum(len(spending.within(policy.window_ms, now)) for spending in spendings),
+        "healthySummary": f"{healthy}/{len(states)}",
+    }
+
+
+def restore(name: str, status: Mapping[str, Any], *, slack_ms: int, now: Now) -> ResourceLedger:
+    """The ledgers that a new process starts with, from what the last one wrote; `slack_ms` as in `budget.restored`.
+
+    Whatever cannot be read is left out: a status is no input that may stop the operator. Its schema is enforced by the
+    API server, and a bot that it does not hold starts as never seen, which refuses restarts.
+    """
+    resource = ResourceLedger(name=name)
+    last_sweep_ms = _instant(status.get("lastSweepTime"))
+    for entry in _mappings(status.get("bots")):
+        slug = entry.get("slug")
+        if isinstance(slug, str):
+            resource.put(_restored_bot(slug, entry, last_sweep_ms, slack_ms=slack_ms, now=now))
+            resource.layers[slug] = str(entry.get("layer") or "")
+    for slug, entry in entries(status):
+        if slug not in resource.bots:
+            resource.former[slug] = restored_spending(entry, slack_ms=slack_ms, now=now)
+    resource.firing = _alert_names(status.get("firing")) - BOT_ALERTS
+    return resource
+
+
+def entries(status: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """Every entry of the status that may hold restarts, by slug: bots of the registry, and those that left it."""
+    for field in ("bots", "formerBots"):
+        for entry in _mappings(status.get(field)):
+            slug = entry.get("slug")
+            if isinstance(slug, str):
+                yield slug, entry
+
+
+def _restored_bot(
+    slug: str, entry: Mapping[str, Any], last_sweep_ms: int | None, *, slack_ms: int, now: Now
+) -> BotLedger:
+    was_healthy = entry.get("state") == BotState.HEALTHY
+    last_seen_ms = last_sweep_ms if was_healthy else _instant(entry.get("lastSeenTime"))
+    return BotLedger(
+        slug=slug,
+        ever_seen=was_healthy or last_seen_ms is not None,
+        last_seen_ms=last_seen_ms,
+        spending=restored_spending(entry, slack_ms=slack_ms, now=now),
+        firing=frozenset(_alert_names(entry.get("firing")) & BOT_ALERTS),
+    )
+
+
+def restored_spending(entry: Mapping[str, Any], *, slack_ms: int, now: Now, known: Collection[str] = ()) -> Spending:
+    """What the status says a bot has spent; an attempt that nobody settled counts as late as it may have happened.
+
+    `known`: keys of attempts that are not looked at, since their outcome is known.
+    """
+    times = entry.get("restartTimes")
+    stamps = tuple(
+        wall_ms for wall_ms in map(_instant, times if isinstance(times, list) else []) if wall_ms is not None
+    )
+    pending = entry.get("pendingRestart")
+    unanswered = None
+    if isinstance(pending, Mapping) and pending.get("key") not in known:
+        written = _instant(pending.get("time"))
+        unanswered = now.wall_ms if written is None else written
+    return restored(stamps, unanswered_wall_ms=unanswered, slack_ms=slack_ms, now=now)
+
+
+def _mappings(value: object) -> Iterable[Mapping[str, Any]]:
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+
+
+def _alert_names(value: object) -> set[AlertName]:
+    known = {str(name): name for name in AlertName}
+    return {known[name] for name in value if name in known} if isinstance(value, list) else set()
+
+
+def _instant(value: object) -> int | None:
+    try:
+        return parse_ms(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,67 @@
+"""kopf's part: a watch on the resources that adds, removes and wakes sweepers, and nothing else.
+
+`on.event` handlers make kopf patch nothing and put no finalizer on a resource, so that a dead operator blocks no
+delete, and the resource's own part stays its author's.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import kopf
+
+from healthheartbeat.adapters.kube.client import KubeClient
+from healthheartbeat.adapters.kube.login import connection_info
+from healthheartbeat.api import names
+from healthheartbeat.runtime.fleet import Fleet
+
+WATCH_S = 300
+REQUEST_S = 10
+BACKOFFS_S = (0.5, 1, 2, 3, 5)
+
+
+class EndlessBackoffs:
+    """Seconds between one request of kopf's and its next try, without end.
+
+    With an end, an API server that stays away longer would end the watch, the watch the process, and the process would
+    come back without a registry: the outage would have made us blind.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        """Go up to the longest, and stay there."""
+        yield from BACKOFFS_S
+        while True:
+            yield BACKOFFS_S[-1]
+
+
+def settings(*, namespaced: bool) -> kopf.OperatorSettings:
+    """Kopf's settings, as a watch alone needs them."""
+    made = kopf.OperatorSettings()
+    made.posting.enabled = False
+    made.scanning.disabled = namespaced
+    made.watching.server_timeout = WATCH_S
+    made.watching.client_timeout = WATCH_S + 10
+    made.watching.connect_timeout = REQUEST_S
+    made.watching.reconnect_backoff = 1
+    made.networking.request_timeout = REQUEST_S
+    made.networking.connect_timeout = REQUEST_S
+    made.networking.error_backoffs = EndlessBackoffs()
+    return made
+
+
+def registry(fleet: Fleet, client: KubeClient) -> kopf.OperatorRegistry:
+    """The handlers, bound to `fleet`."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers, id="login")
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        return await connection_info(client.credentials)
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=handlers, id="watch")
+    async def watch(type: str | None, body: Mapping[str, Any], **_: Any) -> None:  # noqa: A002 - kopf's name for it
+        metadata = body["metadata"]
+        if type == "DELETED":
+            fleet.lost(metadata["namespace"], metadata["name"])
+        else:
+            fleet.saw(body)
+
+    return handlers

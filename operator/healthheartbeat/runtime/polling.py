@@ -1,0 +1,70 @@
+"""One sweep's polls: every pod of every bot, so many at once, in the time there is (seed section 21, decision 5)."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+import structlog
+
+from healthheartbeat.core.registry import Bot, Pod
+from healthheartbeat.core.verdict import Verdict
+
+log = structlog.get_logger(__name__)
+
+
+class Polls:
+    """Who was left over is remembered from sweep to sweep, and goes first: nobody starves."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, None] = {}
+
+    async def run(
+        self,
+        bots: Iterable[Bot],
+        *,
+        probe: Callable[[Bot, Pod], Awaitable[Verdict]],
+        judged: Callable[[str, Mapping[str, Verdict]], None],
+        max_in_flight: int,
+        may_start: Callable[[], bool],
+    ) -> None:
+        """Poll every pod of `bots`, at most `max_in_flight` at once, for as long as `may_start` says so.
+
+        `judged(slug, verdicts by pod UID)` is called once a bot: as soon as its last pod has been polled, or at the end
+        with the verdicts there are, when its turn did not come in time. A probe that raises says nothing of its bot.
+        """
+        bots = list(bots)
+        queue = self._queue(bots)
+        due = {bot.slug: len(bot.pods) for bot in bots}
+        verdicts: dict[str, dict[str, Verdict]] = {bot.slug: {} for bot in bots}
+        for bot in bots:
+            if not bot.pods:
+                judged(bot.slug, {})
+
+        async def worker() -> None:
+            while queue and may_start():
+                bot, pod = queue.popleft()
+                verdicts[bot.slug][pod.uid] = await _guarded(probe, bot, pod)
+                due[bot.slug] -= 1
+                if not due[bot.slug]:
+                    judged(bot.slug, verdicts[bot.slug])
+
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(min(max_in_flight, len(queue))):
+                workers.create_task(worker())
+        self._waiting = {pod.uid: None for _, pod in queue}
+        for slug in dict.fromkeys(bot.slug for bot, _ in queue):
+            judged(slug, verdicts[slug])
+
+    def _queue(self, bots: Iterable[Bot]) -> deque[tuple[Bot, Pod]]:
+        """Polls in order: those left over in the order in which they waited, then the others as registered."""
+        polls = {pod.uid: (bot, pod) for bot in bots for pod in bot.pods}
+        first = [polls.pop(uid) for uid in self._waiting if uid in polls]
+        return deque([*first, *polls.values()])
+
+
+async def _guarded(probe: Callable[[Bot, Pod], Awaitable[Verdict]], bot: Bot, pod: Pod) -> Verdict:
+    try:
+        return await probe(bot, pod)
+    except Exception as error:  # a fault of ours may cost one verdict, never a sweep
+        log.exception("probe failed on our side", slug=bot.slug, pod=pod.name)
+        return Verdict.unknown(f"the probe itself failed: {error!r}")

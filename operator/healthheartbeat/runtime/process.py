@@ -1,0 +1,189 @@
+"""The operator's process: everything put together, started, supervised and ended.
+
+Its parts are siblings: when any one of them ends, the process ends and says why, since a part that is missing is a way
+to die without anyone knowing.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import kopf
+import structlog
+
+from healthheartbeat import __version__
+from healthheartbeat.adapters.alertmanager import AlertmanagerSink
+from healthheartbeat.adapters.kube import pods, status
+from healthheartbeat.adapters.kube.client import KubeClient
+from healthheartbeat.adapters.kube.events import EventRecorder, Happening
+from healthheartbeat.adapters.metrics import Metrics
+from healthheartbeat.adapters.paging import PageBoard
+from healthheartbeat.adapters.probe import Target, probe
+from healthheartbeat.core.registry import Bot, Pod, Registry
+from healthheartbeat.core.restart import PodFacts
+from healthheartbeat.core.verdict import Verdict
+from healthheartbeat.runtime import handlers
+from healthheartbeat.runtime.clock import system_clock
+from healthheartbeat.runtime.endpoints import serve
+from healthheartbeat.runtime.fleet import Fleet
+from healthheartbeat.runtime.reports import Reports
+from healthheartbeat.runtime.source import Source
+from healthheartbeat.runtime.sweeper import Sweeper
+from healthheartbeat.runtime.vitals import Vitals
+from healthheartbeat.runtime.world import World
+
+API_TIMEOUT_S = 5.0
+FLUSH_S = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the process was started with. `namespaces` empty: all of them."""
+
+    namespaces: Sequence[str] = ()
+    kubeconfig: Path | None = None
+    bind: str = "0.0.0.0"  # noqa: S104 - in a pod, the kubelet and Prometheus come from outside
+    port: int = 8080
+    alertmanager_urls: Sequence[str] = ()
+    runbook_url: str = ""
+    registry_stale_after_s: int = 300
+    registry_page_after_s: int = 600
+
+
+async def run(settings: Settings) -> int:
+    """Run the operator until it is told to stop (0) or a part of it fails (1)."""
+    holder = f"{socket.gethostname()}_{os.getpid()}"
+    metrics, reports = Metrics(), Reports()
+    sinks = [AlertmanagerSink(url) for url in settings.alertmanager_urls]
+    pages = PageBoard(sinks, runbook_base=settings.runbook_url, outcome=metrics.page)
+    async with (
+        KubeClient(kubeconfig=settings.kubeconfig, timeout_s=API_TIMEOUT_S) as client,
+        EventRecorder(client, instance=holder) as events,
+    ):
+        world = _world(
+            settings, client=client, events=events, pages=pages, metrics=metrics, reports=reports, holder=holder
+        )
+        fleet = Fleet(lambda namespace, name: Sweeper(namespace, name, world))
+        vitals = Vitals(fleet, reports, now=system_clock)
+        log.info("STARTED", version=__version__, holder=holder, namespaces=list(settings.namespaces) or "all")
+        for problem in pages.problems():
+            log.warning("PAGES", reason=problem)
+        async with serve(vitals, metrics, host=settings.bind, port=settings.port):
+            stop, started = asyncio.Event(), asyncio.Event()
+            parts = {
+                "pages": asyncio.create_task(pages.run(), name="pages"),
+                "sweepers": asyncio.create_task(fleet.run(), name="sweepers"),
+                "signals": asyncio.create_task(_signals(stop, after=started), name="signals"),
+                "kopf": asyncio.create_task(
+                    kopf.operator(
+                        registry=handlers.registry(fleet, client),
+                        settings=handlers.settings(namespaced=bool(settings.namespaces)),
+                        standalone=True,
+                        clusterwide=not settings.namespaces,
+                        namespaces=list(settings.namespaces),
+                        ready_flag=started,
+                    ),
+                    name="kopf",
+                ),
+            }
+            try:
+                return await _first_end(parts)
+            finally:
+                await _end(parts["sweepers"])
+                await pages.flush(FLUSH_S)
+                await events.drain(FLUSH_S)
+                await _end(*parts.values())
+
+
+async def _first_end(parts: Mapping[str, asyncio.Task[Any]]) -> int:
+    """Wait until one of the parts ends, and say which and why: 0 where it was told to, 1 where it failed."""
+    await asyncio.wait(parts.values(), return_when=asyncio.FIRST_COMPLETED)
+    code = 0
+    for name, task in parts.items():
+        if not task.done():
+            continue
+        error = task.exception() if not task.cancelled() else None
+        if name in ("signals", "kopf") and error is None:  # kopf takes signals itself until it has started
+            log.info("STOPPING", reason="told to stop")
+        else:
+            code = 1
+            log.error("STOPPING", reason=f"a part of the operator ended: {name}", exc_info=error)
+    return code
+
+
+async def _signals(stop: asyncio.Event, *, after: asyncio.Event) -> None:
+    """Return when the process is told to stop. kopf installs handlers of its own as it starts; ours come after."""
+    await after.wait()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _world(
+    settings: Settings,
+    *,
+    client: KubeClient,
+    events: EventRecorder,
+    pages: PageBoard,
+    metrics: Metrics,
+    reports: Reports,
+    holder: str,
+) -> World:
+    """The real outside, for sweepers."""
+
+    async def poll(bot: Bot, pod: Pod, timeout_s: float) -> Verdict:
+        target = Target(
+            address=pod.address,
+            port=pod.port,
+            path=bot.path,
+            slug=bot.slug,
+            max_decision_age_s=bot.max_decision_age_s,
+        )
+        return await probe(target, timeout_s=timeout_s, now_ms=lambda: system_clock().wall_ms)
+
+    async def list_pods(namespace: str, bot: Bot, registry: Registry) -> tuple[PodFacts, ...]:
+        others = {other.slug: other.selector for other in registry.bots.values() if other.slug != bot.slug}
+        return await pods.list_pods(client, namespace, bot.selector, others)
+
+    def record(metadata: Mapping[str, Any], *, warning: bool, reason: str, message: str, action: str) -> None:
+        events.record(
+            Happening(
+                involved=metadata,
+                warning=warning,
+                reason=reason,
+                message=message,
+                action=action,
+                wall_ms=system_clock().wall_ms,
+            )
+        )
+
+    return World(
+        now=system_clock,
+        read=Source(client, now=system_clock).read,
+        probe=poll,
+        list_pods=list_pods,
+        delete_pod=lambda namespace, pod: pods.delete_pod(client, namespace, pod.name, pod.uid, API_TIMEOUT_S),
+        write_status=lambda namespace, name, body, version: status.write_status(client, namespace, name, body, version),
+        record_event=record,
+        pages=pages,
+        metrics=metrics,
+        report=reports,
+        holder=holder,
+        stale_after_ms=settings.registry_stale_after_s * 1000,
+        page_after_ms=settings.registry_page_after_s * 1000,
+        call_timeout_ms=int(API_TIMEOUT_S * 1000),
+    )

@@ -1,0 +1,124 @@
+"""Reading a resource ahead of each sweep, so that no call to the API server holds a sweep open or delays the next.
+
+A read that is late or fails costs nothing but freshness: the sweep goes with the last good one (decision 23).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from healthheartbeat.adapters.kube.errors import ApiError, NotFound
+from healthheartbeat.api.config import Config
+from healthheartbeat.core.clock import Now
+from healthheartbeat.runtime.reading import Reading
+from healthheartbeat.runtime.schedule import Schedule
+
+LONGEST_LEAD_MS = 1000
+"""How far ahead of its sweep a read begins, at most; a quarter of the interval where that is less."""
+RETRY_S = 1.0
+
+
+class Reader:
+    """Reads one resource. `read(last good configuration)` is one attempt; `took` is handed every good reading at once.
+
+    `failure`: why the last attempt came to nothing, in words; empty after a good one.
+    """
+
+    def __init__(
+        self,
+        *,
+        read: Callable[[Config | None], Awaitable[Reading]],
+        took: Callable[[Reading], None],
+        now: Callable[[], Now],
+    ) -> None:
+        self._read = read
+        self._took = took
+        self._now = now
+        self._config: Config | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+        self._gone: NotFound | None = None
+        self._woken_ms: int | None = None
+        self.woken = asyncio.Event()
+        self.failure = ""
+
+    async def first(self) -> None:
+        """Return after the first good reading. Raises NotFound where there is no such resource."""
+        while True:
+            self.woken.clear()
+            await self.refresh()
+            self._raise_if_gone()
+            if not self.failure:
+                return
+            await self._sleep_ms(RETRY_S * 1000)
+
+    async def refresh(self) -> None:
+        """Read again now, and return when that read has ended, well or not."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
+        self._begin()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def until_due(self, schedule: Schedule) -> None:
+        """Return when the next sweep is due, by the schedule or because somebody asked, with a read made just ahead.
+
+        Raises NotFound once the API server has said that the resource is gone.
+        """
+        lead_ms = min(LONGEST_LEAD_MS, schedule.interval_ms // 4)
+        woken = await self._until_ms(schedule.next_ms - lead_ms)
+        self._begin()
+        if woken or await self._until_ms(schedule.next_ms):
+            await self._space_out(schedule)
+            self.woken.clear()
+            self._refreshing = asyncio.create_task(self.refresh(), name="read registry again")
+            await asyncio.wait([self._refreshing], timeout=lead_ms / 1000)
+            schedule.restart(interval_ms=schedule.interval_ms, now_ms=self._now().mono_ms)
+        self._raise_if_gone()
+
+    async def close(self) -> None:
+        """End the reads under way."""
+        tasks = [task for task in (self._refreshing, self._task) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._attempt(), name="read registry")
+
+    async def _attempt(self) -> None:
+        try:
+            reading = await self._read(self._config)
+        except NotFound as error:
+            self._gone = error
+        except ApiError as error:
+            self.failure = str(error)
+        else:
+            self._gone = None
+            self._config = reading.config
+            self.failure = "" if reading.config is not None else "no spec of it was ever good"
+            self._took(reading)
+
+    def _raise_if_gone(self) -> None:
+        if self._gone is not None:
+            raise self._gone
+
+    async def _space_out(self, schedule: Schedule) -> None:
+        """However often somebody asks, sweeps stay far enough apart for misses in a row to mean something."""
+        now_ms = self._now().mono_ms
+        if self._woken_ms is not None:
+            await self._sleep_ms(self._woken_ms + schedule.interval_ms / 3 - now_ms)
+        self._woken_ms = self._now().mono_ms
+
+    async def _until_ms(self, mono_ms: float) -> bool:
+        """Sleep until `mono_ms`; True, early, when woken."""
+        try:
+            async with asyncio.timeout(max(0.0, (mono_ms - self._now().mono_ms) / 1000)):
+                await self.woken.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    @staticmethod
+    async def _sleep_ms(ms: float) -> None:
+        await asyncio.sleep(max(0.0, ms / 1000))

@@ -1,0 +1,69 @@
+"""Reading a resource in the real world: its registry, its pauses, its kill switch, and whether its spec is taken."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from healthheartbeat.adapters.kube.client import KubeClient
+from healthheartbeat.adapters.kube.kill_switch import read_kill_switch
+from healthheartbeat.adapters.kube.registry import RegistryReader
+from healthheartbeat.api import annotations, config
+from healthheartbeat.api.config import Config, ConfigError
+from healthheartbeat.core.registry import Registry
+from healthheartbeat.runtime.clock import Clock
+from healthheartbeat.runtime.reading import Reading, Refusal
+
+
+class Source:
+    """Reads resources through one `KubeClient`."""
+
+    def __init__(self, client: KubeClient, *, now: Clock) -> None:
+        self._client = client
+        self._now = now
+        self._registries = RegistryReader(client)
+
+    async def read(self, namespace: str, name: str, last: Config | None) -> Reading:
+        """Read one resource; `last` is its last good configuration. Raises NotFound or another ApiError."""
+        began = self._now()
+        snapshot = await self._registries.read(namespace, name)
+        resource = snapshot.resource
+        taken, refusal = load(resource, last)
+        metadata: Mapping[str, Any] = resource.get("metadata") or {}
+        pauses = annotations.pauses(metadata.get("annotations"))
+        notes = [f"{slug}: {pause.problem}" for slug, pause in sorted(pauses.items()) if pause.problem]
+        registry, kill_switch = Registry(bots={}, read_wall_ms=began.wall_ms, read_mono_ms=began.mono_ms), None
+        if taken is not None:
+            built, (kill_switch, words) = await asyncio.gather(
+                self._registries.registry(taken, snapshot, now=began), self._kill_switch(taken)
+            )
+            registry = built.registry
+            notes = [
+                *(notice.message for notice in taken.notices),
+                *(["the kill switch is active"] if kill_switch else []),
+                *([words] if words else []),
+                *built.problems,
+                *notes,
+            ]
+        return Reading(
+            metadata=metadata,
+            status=resource.get("status") or {},
+            config=taken,
+            registry=registry,
+            pauses=pauses,
+            refusal=refusal,
+            kill_switch=kill_switch,
+            notes=tuple(notes),
+        )
+
+    async def _kill_switch(self, taken: Config) -> tuple[bool | None, str]:
+        if taken.spec.kill_switch is None:
+            return None, ""
+        return await read_kill_switch(self._client, taken.namespace, taken.spec.kill_switch.config_map)
+
+
+def load(resource: Mapping[str, Any], last: Config | None) -> tuple[Config | None, Refusal | None]:
+    """The configuration in force: this spec's, or `last` with the reason why this one is refused."""
+    try:
+        return config.load(resource), None
+    except ConfigError as error:
+        return last, Refusal(code=error.code, words="; ".join(error.messages))

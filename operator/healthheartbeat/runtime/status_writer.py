@@ -1,0 +1,72 @@
+"""Writes of one resource's status: one at a time, those of one moment together, each under the version it was based on.
+
+Every write carries the resourceVersion, quiet ones too, or a late one would erase stamps (decision 20).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from healthheartbeat.adapters.kube.errors import Conflict
+
+MAX_TRIES = 4
+
+
+class StatusWriter:
+    """The only writer of one resource's status in this process.
+
+    `render` makes the whole status from the ledgers, at the moment of writing. `write(status, version)` returns the new
+    version. `refresh` reads the resource again after a conflict, takes over what others wrote, and calls `saw`.
+    """
+
+    def __init__(
+        self,
+        *,
+        render: Callable[[], dict[str, Any]],
+        write: Callable[[dict[str, Any], str], Awaitable[str]],
+        refresh: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._render = render
+        self._write = write
+        self._refresh = refresh
+        self._version = ""
+        self._asked = 0
+        self._covered = 0
+        self._lock = asyncio.Lock()
+        self.epoch = 0
+        """Goes up at every conflict: what was decided before it has to be decided again."""
+        self.writes = 0
+        """Successful writes so far; a read that began before the last of them may be older than it."""
+
+    def saw(self, version: str, *, writes: int) -> None:
+        """A read that began after `writes` of our writes found the resource at `version`."""
+        if writes == self.writes:
+            self._version = version
+
+    async def flush(self, *, epoch: int | None = None) -> None:
+        """Return once a status made after this call has been accepted; those who ask meanwhile share a write.
+
+        With `epoch`, the one in which something was decided: Conflict is raised, after a refresh, when the resource
+        changed since, for it to be decided again. Without, the write is simply made again from fresh status.
+        Raises ApiError where the API server refused or did not answer.
+        """
+        self._asked += 1
+        ticket = self._asked
+        async with self._lock:
+            for remaining in reversed(range(MAX_TRIES)):
+                if epoch is not None and epoch != self.epoch:
+                    raise Conflict(409, "Conflict", "the resource changed since the restart was decided")
+                if self._covered >= ticket:
+                    return
+                covers = self._asked
+                try:
+                    self._version = await self._write(self._render(), self._version)
+                except Conflict:
+                    await self._refresh()
+                    self.epoch += 1
+                    if not remaining:
+                        raise
+                    continue
+                self.writes += 1
+                self._covered = covers
+                return

@@ -1,0 +1,302 @@
+"""One resource's sweeps: read ahead, poll, act on each verdict as it comes, close, report (seed section 9).
+
+The task that runs a sweeper owns its ledgers. What it starts beside a sweep (restarts, status writes, reads) runs on
+the same loop and changes the ledgers only between awaits, so that there are never two writers (decision 6).
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from healthheartbeat.adapters.kube.errors import ApiError, NotFound
+from healthheartbeat.api.codes import AlertName
+from healthheartbeat.core import alerts
+from healthheartbeat.core.ledger import Heard, Missed
+from healthheartbeat.core.reconcile import adopt
+from healthheartbeat.core.registry import Bot, Pod
+from healthheartbeat.core.resource import ResourceLedger
+from healthheartbeat.core.status import restore
+from healthheartbeat.core.sweep import Sweep
+from healthheartbeat.core.verdict import Outcome, Verdict
+from healthheartbeat.runtime.announcer import Announcer
+from healthheartbeat.runtime.polling import Polls
+from healthheartbeat.runtime.reader import Reader
+from healthheartbeat.runtime.reading import Reading
+from healthheartbeat.runtime.restarts import Restarts
+from healthheartbeat.runtime.schedule import Schedule
+from healthheartbeat.runtime.status_writer import StatusWriter
+from healthheartbeat.runtime.watch import Watch
+from healthheartbeat.runtime.world import World
+
+LONGEST_WAIT_FOR_RESTARTS_MS = 1000
+"""How long a finished sweep waits for restarts under way before it reports; a tenth of the interval if that is less."""
+MARGIN_MS = 20
+PAGE_DELAY_S = 0.02
+"""Bots that go down in one moment are paged about in one request."""
+WIND_UP_S = 3.0
+
+
+class Sweeper:
+    """Watches one resource until it is cancelled, or the resource is gone."""
+
+    def __init__(self, namespace: str, name: str, world: World) -> None:
+        self.key = f"{namespace}/{name}"
+        self._where = (namespace, name)
+        self._world = world
+        self.watch = Watch(resource=ResourceLedger(name=self.key), stale_after_ms=world.stale_after_ms)
+        self._announcer = Announcer(self.key, metrics=world.metrics, record=self._record, now=world.now)
+        self._reader = Reader(read=self._read, took=self._took, now=world.now)
+        self._writer = StatusWriter(render=self._render, write=self._write, refresh=self._reader.refresh)
+        self._restarts = Restarts(
+            self.watch,
+            writer=self._writer,
+            announcer=self._announcer,
+            list_pods=lambda slug: world.list_pods(namespace, self.watch.registry.bots[slug], self.watch.registry),
+            delete=lambda pod: world.delete_pod(namespace, pod),
+            now=world.now,
+        )
+        self._polls = Polls()
+        self._at_close: list[str] = []
+        self._page_timer: asyncio.TimerHandle | None = None
+        self._saving: asyncio.Task[None] | None = None
+        self._save_again = False
+        self._cold = True
+
+    @property
+    def last_sweep_ms(self) -> int | None:
+        """Wall time at which the last completed sweep started; None before the first."""
+        return self.watch.report.fired_at_ms if self.watch.report else None
+
+    def wake(self) -> None:
+        """Sweep as soon as may be: the spec changed, or somebody asked for a sweep."""
+        self._reader.woken.set()
+
+    async def run(self) -> None:
+        """Sweep at the resource's interval; returns when the API server says that the resource is gone."""
+        try:
+            await self._reader.first()
+            schedule = Schedule(interval_ms=self.watch.policy.interval_ms, next_ms=self._world.now().mono_ms)
+            while True:
+                await self._run_sweep(schedule)
+                await self._reader.until_due(schedule)
+        except NotFound:
+            self._announcer.said("RESOURCE_GONE", reason="the API server knows no such resource: it is no longer swept")
+        finally:
+            await self._wind_up()
+
+    async def _run_sweep(self, schedule: Schedule) -> None:
+        now, watch, world = self._world.now(), self.watch, self._world
+        policy, registry = watch.policy, watch.registry
+        if schedule.interval_ms != policy.interval_ms:
+            schedule.restart(interval_ms=policy.interval_ms, now_ms=now.mono_ms)
+        elif now.mono_ms >= schedule.next_ms and (missed := schedule.started(now.mono_ms)):
+            self._announcer.said("SWEEP_OVERRUN", missed_ticks=missed)
+        sweep = Sweep(
+            resource=watch.resource,
+            registry=registry,
+            policy=policy,
+            start=now,
+            removed=self._enrol(),
+            kill_switch=watch.good.kill_switch,
+        )
+        last_start_ms = now.mono_ms + policy.interval_ms - policy.timeout_ms - MARGIN_MS
+
+        async def probe(bot: Bot, pod: Pod) -> Verdict:
+            began = world.now().mono_ms
+            try:
+                return await world.probe(bot, pod, policy.timeout_ms / 1000)
+            finally:
+                world.metrics.probe(self.key, (world.now().mono_ms - began) / 1000)
+
+        def judged(slug: str, verdicts: Mapping[str, Verdict]) -> None:
+            self._judged(sweep, slug, verdicts)
+
+        await self._polls.run(
+            registry.bots.values(),
+            probe=probe,
+            judged=judged,
+            max_in_flight=policy.max_in_flight,
+            may_start=lambda: world.now().mono_ms < last_start_ms,
+        )
+        polled = world.now()
+        for slug in self._at_close:
+            self._restarts.consider(slug, sweep_start_ms=sweep.start.wall_ms)
+        self._at_close.clear()
+        patience_ms = min(
+            LONGEST_WAIT_FOR_RESTARTS_MS, policy.interval_ms // 10, schedule.next_ms - polled.mono_ms - MARGIN_MS
+        )
+        await self._restarts.settle(max(0, patience_ms) / 1000)
+        self._close(sweep, polled_at=polled, overrun=polled.mono_ms > schedule.next_ms)
+
+    def _enrol(self) -> tuple[str, ...]:
+        """Take the registry's bots for this resource's, between sweeps; returns the slugs that left."""
+        watch, now = self.watch, self._world.now()
+        enrolment = watch.resource.enrol(watch.registry)
+        watch.resource.prune(watch.policy.window_ms, now)
+        self._world.metrics.register(self.key, {slug: bot.layer for slug, bot in watch.registry.bots.items()})
+        if enrolment.removed:
+            self._announcer.removed(enrolment.removed)
+        return enrolment.removed
+
+    def _judged(self, sweep: Sweep, slug: str, verdicts: Mapping[str, Verdict]) -> None:
+        """Act on one bot's verdict as it arrives: a bot that hangs delays no other's restart."""
+        firing = sweep.resource.bots[slug].firing
+        event = sweep.enter(slug, verdicts, self._world.now())
+        self._announcer.swept(event, threshold=sweep.policy.threshold)
+        match event:
+            case Missed() if sweep.policy.threshold == 1:
+                self._at_close.append(
+                    slug
+                )  # with a first miss enough, only the whole sweep shows a storm (decision 21)
+            case Missed():
+                self._restarts.consider(slug, sweep_start_ms=sweep.start.wall_ms)
+            case Heard():
+                pass
+        if sweep.resource.bots[slug].firing != firing and self._page_timer is None:
+            self._page_timer = asyncio.get_running_loop().call_later(PAGE_DELAY_S, self._page)
+
+    def _close(self, sweep: Sweep, *, polled_at: Any, overrun: bool) -> None:
+        world, watch, now = self._world, self.watch, self._world.now()
+        resource, policy = watch.resource, sweep.policy
+        age_ms = watch.registry.age_ms(now.mono_ms)
+        was_storm = AlertName.STORM in resource.firing
+        report = sweep.close(
+            now=polled_at,
+            holder=world.holder,
+            next_due_ms=sweep.start.wall_ms + 2 * policy.interval_ms,
+            registry_age_ms=age_ms,
+            stale_after_ms=world.stale_after_ms,
+        )
+        if sweep.storm != was_storm:
+            self._announcer.storm(opened=sweep.storm, slugs=[bot.slug for bot in report.unhealthy_bots])
+        self._note_staleness(age_ms)
+        watch.report = report
+        world.report(report)
+        self._page()
+        world.metrics.kill_switch(self.key, sweep.kill_switch)
+        world.metrics.sweep(
+            self.key,
+            duration_ms=report.sweep_duration_ms,
+            healthy=report.healthy_count,
+            down=len(resource.down()),
+            registered=report.total_bots,
+            wall_s=sweep.start.wall_ms / 1000,
+            up={
+                slug: ledger.swept is Outcome.HEALTHY
+                for slug, ledger in resource.bots.items()
+                if ledger.swept in (Outcome.HEALTHY, Outcome.MISS)
+            },
+            deferred=report.deferred_count,
+            overrun=overrun,
+        )
+        self._save()
+
+    def _note_staleness(self, age_ms: int) -> None:
+        """Decision 23: said when the registry goes stale, paged about when it stays so."""
+        world, resource = self._world, self.watch.resource
+        stale = age_ms > world.stale_after_ms
+        if stale != self.watch.stale:
+            self.watch.stale = stale
+            self._announcer.stale(stale=stale, why=self._reader.failure)
+        resource.mark(AlertName.REGISTRY_STALE, firing=age_ms > world.page_after_ms)
+
+    def _page(self) -> None:
+        """Hand over everything that fires now; the sinks do the rest in their own time."""
+        if self._page_timer is not None:
+            self._page_timer.cancel()
+            self._page_timer = None
+        watch, now = self.watch, self._world.now()
+        resource, policy = watch.resource, watch.policy
+        firing = alerts.firing(
+            resource,
+            policy,
+            storm_slugs=[slug for slug, ledger in resource.bots.items() if ledger.latest is Outcome.MISS],
+            registry_age_ms=watch.registry.age_ms(now.mono_ms),
+        )
+        self._world.pages.publish(
+            self.key,
+            firing,
+            now_ms=now.wall_ms,
+            ends_at_ms=alerts.ends_at_ms(now.wall_ms, policy),
+            may_resolve=watch.leads,
+        )
+        watch.paging_notes = self._world.pages.problems()
+
+    async def _read(self, last: Any) -> Reading:
+        writes = self._writer.writes
+        reading = await self._world.read(*self._where, last)
+        self._writer.saw(reading.version, writes=writes)
+        return reading
+
+    def _took(self, reading: Reading) -> None:
+        """Go by a new reading at once; who is registered changes between sweeps only."""
+        world, watch = self._world, self.watch
+        refusal_before = watch.reading.refusal if watch.reading else None
+        watch.take(reading)
+        if reading.refusal is not None and reading.refusal != refusal_before:
+            self._announcer.refused(reading.refusal.code, reading.refusal.words)
+            self._save()
+        if reading.config is None:
+            return
+        now = world.now()
+        slack_ms = watch.policy.interval_ms + world.call_timeout_ms
+        if self._cold:
+            self._cold = False
+            watch.resource.take_over(restore(self.key, reading.status, slack_ms=slack_ms, now=now))
+            watch.adopt_conditions(reading.status)
+            world.pages.adopt(self.key, alerts.firing(watch.resource, watch.policy), now_ms=now.wall_ms)
+            if not watch.conditions:
+                self._save()
+        elif gained := adopt(watch.resource, reading.status, known=self._restarts.keys, slack_ms=slack_ms, now=now):
+            self._announcer.said("RESTARTS_OF_ANOTHER_PROCESS", slugs=list(gained))
+
+    def _render(self) -> dict[str, Any]:
+        return self.watch.status(self._world.now())
+
+    async def _write(self, status: Mapping[str, Any], version: str) -> str:
+        return await self._world.write_status(*self._where, status, version)
+
+    def _save(self) -> None:
+        """Write the status beside the sweep; what changes while a write is under way goes with the next one."""
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.create_task(self._save_now(), name=f"status {self.key}")
+        else:
+            self._save_again = True
+
+    async def _save_now(self) -> None:
+        while True:
+            self._save_again = False
+            try:
+                await self._writer.flush()
+            except NotFound:
+                return  # the reader finds out for itself, and says so
+            except ApiError as error:
+                self._announcer.said("STATUS_NOT_WRITTEN", reason=str(error))
+            if not self._save_again:
+                return
+
+    async def _last_save(self) -> None:
+        """What was settled meanwhile is worth one more write; without it, it counts as spent all the same."""
+        if self._saving is None:
+            return
+        self._save()
+        _, late = await asyncio.wait([self._saving], timeout=WIND_UP_S)
+        for task in late:
+            task.cancel()
+
+    def _record(self, *, warning: bool, reason: str, message: str, action: str) -> None:
+        if self.watch.reading is not None:
+            self._world.record_event(
+                self.watch.reading.metadata, warning=warning, reason=reason, message=message, action=action
+            )
+
+    async def _wind_up(self) -> None:
+        """Let what is under way end, briefly; what is cut short stays written ahead, and counts as spent."""
+        if self._page_timer is not None:
+            self._page_timer.cancel()
+        await self._restarts.settle(WIND_UP_S)
+        await self._restarts.cancel()
+        await self._reader.close()
+        await self._last_save()
+        self._world.metrics.unregister(self.key)
+        self._world.pages.drop(self.key)

@@ -1,0 +1,114 @@
+"""What one resource's sweeper, restarts and status share: its ledgers, and the latest good reading of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from healthheartbeat.api.annotations import Pause
+from healthheartbeat.api.report import OperationsReport
+from healthheartbeat.api.times import format_s
+from healthheartbeat.core import conditions as rules
+from healthheartbeat.core.clock import Now
+from healthheartbeat.core.conditions import Condition
+from healthheartbeat.core.policy import Policy
+from healthheartbeat.core.registry import Registry
+from healthheartbeat.core.resource import ResourceLedger
+from healthheartbeat.core.status import render_bots, render_counts
+from healthheartbeat.runtime.reading import Reading, policy_of
+
+
+@dataclass(slots=True)
+class Watch:
+    """One resource, watched. `reading` is set before anything else here is used.
+
+    `failure`: why the last read failed, empty where it did not. `leads`: whether this process may restart and resolve.
+    `report`: the last completed sweep's. `paging_notes`: what people should know of the pages' way out.
+    """
+
+    resource: ResourceLedger
+    stale_after_ms: int
+    reading: Reading | None = None
+    failure: str = ""
+    stale: bool = False
+    leads: bool = True
+    report: OperationsReport | None = None
+    paging_notes: tuple[str, ...] = ()
+    conditions: list[dict[str, Any]] = field(default_factory=list)
+    _policy: Policy | None = None
+
+    def take(self, reading: Reading) -> None:
+        """Go by `reading` from now on."""
+        self.reading = reading
+        if reading.config is not None:
+            self._policy = policy_of(reading.config.spec, timeout_ms=reading.config.timeout_ms)
+
+    @property
+    def good(self) -> Reading:
+        """The latest good reading."""
+        if self.reading is None:
+            raise RuntimeError(f"{self.resource.name}: used before its first reading")
+        return self.reading
+
+    @property
+    def registry(self) -> Registry:
+        """The bots as last read."""
+        return self.good.registry
+
+    @property
+    def policy(self) -> Policy:
+        """The parameters in force."""
+        if self._policy is None:
+            raise RuntimeError(f"{self.resource.name}: used before it had a good spec")
+        return self._policy
+
+    def pause(self, slug: str) -> Pause | None:
+        """The pause on a bot's restarts, expired ones included."""
+        return self.good.pauses.get(slug)
+
+    def may_restart(self) -> bool:
+        """Whether this process may restart anything now."""
+        return self.leads
+
+    def status(self, now: Now) -> dict[str, Any]:
+        """The whole status as it should be now, keys that are to go as None."""
+        reading = self.good
+        self.conditions = rules.render(
+            self._conditions(now), self.conditions, generation=reading.generation, wall_ms=now.wall_ms
+        )
+        body: dict[str, Any] = {"observedGeneration": reading.generation, "conditions": self.conditions}
+        if self._policy is None:
+            return body
+        policy = self._policy
+        if self.report is not None:
+            body["lastReport"] = self.report.to_dict()
+            body["lastSweepTime"] = format_s(self.report.fired_at_ms)
+        body |= render_counts(self.resource, policy=policy, now=now)
+        body |= render_bots(self.resource, pauses=reading.pauses, policy=policy, now=now)
+        return body
+
+    def adopt_conditions(self, status: Mapping[str, Any]) -> None:
+        """Go on from the conditions in a status that another process wrote, so that transition times are kept."""
+        written = status.get("conditions")
+        self.conditions = (
+            [dict(one) for one in written if isinstance(one, Mapping)] if isinstance(written, list) else []
+        )
+
+    def _conditions(self, now: Now) -> tuple[Condition, ...]:
+        reading, resource = self.good, self.resource
+        ready = rules.ready(
+            refusal=(reading.refusal.code, reading.refusal.words) if reading.refusal else None,
+            swept=self.report is not None,
+            notes=(*reading.notes, *self.paging_notes),
+        )
+        if self._policy is None:
+            return (ready,)
+        policy = self._policy
+        paused = [slug for slug, pause in reading.pauses.items() if pause.active(now.wall_ms) and slug in resource.bots]
+        return (
+            ready,
+            rules.bots_healthy(resource),
+            rules.registry_fresh(
+                age_ms=reading.registry.age_ms(now.mono_ms), stale_after_ms=self.stale_after_ms, why=self.failure
+            ),
+            rules.restarts_allowed(auto_restart=policy.auto_restart, storm=resource.storm(policy), paused=paused),
+        )
