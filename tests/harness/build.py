@@ -56,7 +56,7 @@ class Programs:
 def ensure(names: Iterable[str], say: Callable[[str], None]) -> Programs:
     """Build the named programs that the cache lacks, saying which and how far; return where all of them are.
 
-    Raises CommandFailed with the compiler's last words.
+    Raises CommandFailedError with the compiler's last words.
     """
     wanted = list(names)
     command, version = toolchain.go(say)
@@ -111,7 +111,7 @@ def _build(command: Path, name: str, dest: Path, *, progress: "_Progress") -> No
                 raise
         if process.returncode != 0:
             log.seek(0)
-            raise processes.CommandFailed(argv, f"exit code {process.returncode}", log.read())
+            raise processes.CommandFailedError(argv, f"exit code {process.returncode}", log.read())
         built.rename(dest)
     progress.done()
 

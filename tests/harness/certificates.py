@@ -11,7 +11,7 @@ _EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-
 
 
 def make(folder: Path, *, addresses: list[str]) -> None:
-    """Write ca.crt, ca.key, server.crt and server.key (good for these IP addresses), sa.key, and tokens.csv."""
+    """Write ca.crt, ca.key, server.crt and server.key (good for these IP addresses), sa.key, sa.pub, and tokens.csv."""
     folder.mkdir(parents=True, exist_ok=True)
     names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
              "kubernetes.default.svc.cluster.local"]
@@ -22,6 +22,7 @@ def make(folder: Path, *, addresses: list[str]) -> None:
              "-CA", "ca.crt", "-CAkey", "ca.key", "-addext", f"subjectAltName={alternatives}",
              "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth")
     _openssl(folder, "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-out", "sa.key")
+    _openssl(folder, "pkey", "-in", "sa.key", "-pubout", "-out", "sa.pub")
     tokens = folder / "tokens.csv"
     tokens.touch(mode=0o600)
     tokens.write_text(f"{secrets.token_hex(16)},admin,admin,system:masters\n")

@@ -27,7 +27,7 @@ def make(node: str) -> None:
     """Make the branch in every hierarchy, with all that the kubelet may deal out in it."""
     for hierarchy in _hierarchies():
         branch = hierarchy / name_of(node)
-        if version() == 2:  # noqa: PLR2004
+        if version() == 2:
             enabled = " ".join(f"+{each}" for each in (hierarchy / "cgroup.controllers").read_text().split())
             with suppress(OSError):  # refused where processes sit beside the branch; then it is as it is
                 (hierarchy / "cgroup.subtree_control").write_text(enabled)

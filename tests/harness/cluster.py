@@ -16,7 +16,7 @@ from harness.supervision import Component
 Manifest = str | Mapping[str, Any]
 
 
-class NotHere(Exception):
+class NotHereError(Exception):
     """This kind of cluster cannot do that; the plugin turns it into a skip with this reason."""
 
 
@@ -35,7 +35,7 @@ class KubernetesApi:
                 "PATH": f"{self._kubectl.parent}:{os.environ.get('PATH', packages.SYSTEM_PATH)}"}
 
     def kubectl(self, *words: str | Path, text: str | None = None, timeout_s: float = 60) -> str:
-        """Run kubectl; `text` is its stdin. Returns its stdout; raises CommandFailed with what it said."""
+        """Run kubectl; `text` is its stdin. Returns its stdout; raises CommandFailedError with what it said."""
         cache = f"--cache-dir={self._scratch / 'kubectl-cache'}"
         return processes.run([self._kubectl, cache, *words], timeout_s=timeout_s, text=text, env=self.environment)
 
@@ -70,7 +70,7 @@ class KubernetesApi:
 
 
 class Cluster(KubernetesApi, abc.ABC):
-    """A whole cluster. What a kind cannot do raises NotHere."""
+    """A whole cluster. What a kind cannot do raises NotHereError."""
 
     kind: ClassVar[str]
     name: str
@@ -81,7 +81,7 @@ class Cluster(KubernetesApi, abc.ABC):
         return processes.run([program, *words], timeout_s=timeout_s, env=self.environment)
 
     def check(self) -> None:
-        """Raise ComponentFailed when a program of the cluster ended though nobody asked it to."""
+        """Raise ComponentFailedError when a program of the cluster ended though nobody asked it to."""
 
     @abc.abstractmethod
     def load_image(self, tar: Path) -> None:

@@ -25,19 +25,19 @@ def etcd(folder: str, *, client: str, peer: str) -> Plan:
     ], ready=f"{client}/health")
 
 
-def apiserver(data: Path, *, etcd_url: str, bind: str, advertise: str, port: int) -> Plan:
+def apiserver(data: Path, *, etcd_url: str, bind: str, reached_at: str, port: int) -> Plan:
     """With RBAC, service accounts that work in pods, and an administrator known by a token."""
     pki = data / "pki"
     return Plan("kube-apiserver", [
         "kube-apiserver", f"--etcd-servers={etcd_url}", f"--service-cluster-ip-range={SERVICE_NETWORK}",
-        f"--secure-port={port}", f"--bind-address={bind}", f"--advertise-address={advertise}",
+        f"--secure-port={port}", f"--bind-address={bind}", f"--advertise-address={NODE_IP}",
         f"--tls-cert-file={pki}/server.crt", f"--tls-private-key-file={pki}/server.key", f"--cert-dir={pki}",
         f"--token-auth-file={pki}/tokens.csv", "--authorization-mode=Node,RBAC", "--allow-privileged",
         "--kubelet-preferred-address-types=InternalIP",
         "--service-account-issuer=https://kubernetes.default.svc",
-        f"--service-account-key-file={pki}/sa.key", f"--service-account-signing-key-file={pki}/sa.key",
+        f"--service-account-key-file={pki}/sa.pub", f"--service-account-signing-key-file={pki}/sa.key",
         "--shutdown-delay-duration=0s",
-    ], ready=f"https://{advertise}:{port}/readyz")
+    ], ready=f"https://{reached_at}:{port}/readyz")
 
 
 def node(data: Path, *, api_port: int) -> list[Plan]:
@@ -47,12 +47,12 @@ def node(data: Path, *, api_port: int) -> list[Plan]:
     return [
         etcd("/run/etcd", client="http://127.0.0.1:2379", peer="http://127.0.0.1:2380"),
         Plan("containerd", ["containerd", "-c", f"{data}/containerd.toml"]),
-        apiserver(data, etcd_url="http://127.0.0.1:2379", bind="0.0.0.0", advertise=NODE_IP, port=api_port),
+        apiserver(data, etcd_url="http://127.0.0.1:2379", bind="0.0.0.0", reached_at=NODE_IP, port=api_port),
         Plan("kube-controller-manager", [
             # One of each, so no election: with it they end when the API server is frozen for 10 s, which tests do.
             "kube-controller-manager", f"--kubeconfig={client}", "--leader-elect=false", *tls,
             f"--service-account-private-key-file={pki}/sa.key", "--use-service-account-credentials",
-            f"--root-ca-file={pki}/ca.crt",
+            f"--root-ca-file={pki}/ca.crt", f"--flex-volume-plugin-dir={data}/volume-plugins",
         ], ready="https://127.0.0.1:10257/healthz"),
         Plan("kube-scheduler", [
             "kube-scheduler", f"--kubeconfig={client}", "--leader-elect=false", *tls,

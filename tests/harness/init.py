@@ -13,6 +13,7 @@ Usage: python -m harness.init DATA LISTENER-FD
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -53,7 +54,10 @@ class Init:
             (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
-        pid = os.posix_spawnp(argv[0], argv, env, file_actions=actions, setsid=True, setsigmask=[])
+        program = shutil.which(argv[0], path=env.get("PATH"))
+        if program is None:
+            raise FileNotFoundError(f"no program {argv[0]} on the PATH {env.get('PATH')}")
+        pid = os.posix_spawn(program, argv, env, file_actions=actions, setsid=True, setsigmask=[])
         self._children[name] = Child(name=name, pid=pid, log=log)
 
     def signal(self, *, name: str, signal: int) -> None:

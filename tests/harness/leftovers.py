@@ -107,6 +107,6 @@ def _end(process: Identity | None, number: int, *, timeout_s: float) -> None:
         return
     with suppress(ProcessLookupError):
         os.kill(process.pid, number)
-    with suppress(processes.DeadlinePassed):
+    with suppress(processes.DeadlinePassedError):
         processes.until(lambda: not process.alive, what=f"pid {process.pid} has ended", timeout_s=timeout_s,
                         every_s=0.02)

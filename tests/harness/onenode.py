@@ -28,13 +28,13 @@ from harness.init import API_PORT
 from harness.isolation import NODE_IP
 from harness.network import Reply
 from harness.processes import Identity
-from harness.supervision import Component, ComponentFailed, NodeSupervisor
+from harness.supervision import Component, ComponentFailedError, NodeSupervisor
 
 T = TypeVar("T")
 Say = Callable[[str], None]
 
 
-class NoSuchNode(Exception):
+class NoSuchNodeError(Exception):
     """There is no node of that name, or it has ended."""
 
 
@@ -42,7 +42,7 @@ def up(name: str, *, owner: Identity | None, images: Iterable[Path], say: Say) -
     """Start a node, and return once it is Ready and pods can be made on it.
 
     It ends with the process `owner`; without one it stays until somebody says `down`. `images` are docker-archives;
-    the pause image must be among them. Raises ComponentFailed, with the last words of the program at fault, after
+    the pause image must be among them. Raises ComponentFailedError, with the last words of the program at fault, after
     removing all that was started.
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,29}", name):
@@ -53,7 +53,7 @@ def up(name: str, *, owner: Identity | None, images: Iterable[Path], say: Say) -
     try:
         leftovers.data_folder(name).mkdir()
     except FileExistsError:
-        raise ComponentFailed(f"there is a node named {name} already; end it first, or take another name") from None
+        raise ComponentFailedError(f"there is a node named {name} already; end it first, or take another name") from None
     try:
         leftovers.write(name, leftovers.Record(owner=owner))
         _start_init(name)
@@ -66,10 +66,10 @@ def up(name: str, *, owner: Identity | None, images: Iterable[Path], say: Say) -
 
 
 def attach(name: str) -> "OneNode":
-    """The running node of that name. Raises NoSuchNode."""
+    """The running node of that name. Raises NoSuchNodeError."""
     record = leftovers.read(name)
     if record is None or record.init is None or not record.init.alive:
-        raise NoSuchNode(f"no node named {name} runs here")
+        raise NoSuchNodeError(f"no node named {name} runs here")
     return OneNode(name, build.ensure(build.NODE, lambda _: None))
 
 
@@ -93,7 +93,7 @@ def _start_init(name: str) -> None:
 
     def takes_orders() -> bool:
         if guardian.poll() is not None:
-            raise ComponentFailed(f"the node's init did not start:\n{processes.tail(data / 'guardian.log')}")
+            raise ComponentFailedError(f"the node's init did not start:\n{processes.tail(data / 'guardian.log')}")
         record = leftovers.read(name)
         return record is not None and record.init is not None and (data / "control").exists()
 
@@ -115,26 +115,26 @@ class OneNode(Cluster):
     def __init__(self, name: str, programs: build.Programs) -> None:
         record = leftovers.read(name)
         if record is None or record.init is None:
-            raise NoSuchNode(f"no node named {name} runs here")
+            raise NoSuchNodeError(f"no node named {name} runs here")
         self.name = name
         self.data = leftovers.data_folder(name)
         super().__init__(kubeconfig=self.data / "kubeconfig", kubectl=programs["kubectl"], scratch=self.data)
         self.node_kubeconfig = self.data / "node.kubeconfig"
         self._init = record.init
         self._supervisor = NodeSupervisor(self.data)
-        self._environment = {"PATH": packages.path_with(*programs.path), "HOME": os.environ.get("HOME", "/root"),
+        self.environment_inside = {"PATH": packages.path_with(*programs.path), "HOME": os.environ.get("HOME", "/root"),
                              "KUBECONFIG": str(self.node_kubeconfig)}
         self._loaded: set[str] = set()
         self._components = {
             plan.name: Component(
-                plan.name, self._supervisor, argv=plan.argv, env=self._environment,
+                plan.name, self._supervisor, argv=plan.argv, env=self.environment_inside,
                 log=self.data / f"{plan.name}.log", ready=self._probe(plan),
             )
             for plan in controlplane.node(self.data, api_port=API_PORT)
         }
 
     def start(self, images: Iterable[Path]) -> None:
-        """Start the programs, each as soon as what it needs is there. Raises ComponentFailed."""
+        """Start the programs, each as soon as what it needs is there. Raises ComponentFailedError."""
         components = self._components
         for name in ("etcd", "containerd"):
             components[name].launch()
@@ -154,7 +154,7 @@ class OneNode(Cluster):
 
     def check(self) -> None:
         if not self._init.alive:
-            raise ComponentFailed(f"node {self.name} has ended:\n{processes.tail(self.data / 'guardian.log')}")
+            raise ComponentFailedError(f"node {self.name} has ended:\n{processes.tail(self.data / 'guardian.log')}")
         for name, status in self._supervisor.status().items():
             if name in self._components and status.state == "exited" and not status.asked:
                 self._components[name].check()
@@ -176,15 +176,18 @@ class OneNode(Cluster):
             self._loaded.add(key)
 
     def run_in_node(self, argv: Sequence[str | Path], *, timeout_s: float = 60, text: str | None = None) -> str:
-        enter = ["nsenter", f"--target={self._init.pid}", "--net", "--mount", "--pid", "--"]
-        return processes.run([*enter, "setpriv", "--pdeathsig", "KILL", "--", *argv], timeout_s=timeout_s, text=text,
-                             env=self._environment)
+        entering = self.entering(["setpriv", "--pdeathsig", "KILL", "--", *argv])
+        return processes.run(entering, timeout_s=timeout_s, text=text, env=self.environment_inside)
+
+    def entering(self, argv: Sequence[str | Path]) -> list[str]:
+        """The command that runs `argv` in the node's namespaces."""
+        return ["nsenter", f"--target={self._init.pid}", "--net", "--mount", "--pid", "--", *map(str, argv)]
 
     def spawn_in_node(
         self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, log: Path, name: str | None = None,
     ) -> Component:
         unique = name or f"{Path(argv[0]).name}-{secrets.token_hex(3)}"
-        component = Component(unique, self._supervisor, argv=argv, env={**self._environment, **(env or {})}, log=log)
+        component = Component(unique, self._supervisor, argv=argv, env={**self.environment_inside, **(env or {})}, log=log)
         component.launch()
         return component
 
@@ -214,7 +217,7 @@ class OneNode(Cluster):
         if url is None:
             door = Path(f"/proc/{self._init.pid}/root{nodefiles.CONTAINERD_SOCKET}")
             return lambda: self._accepts(door)
-        return lambda: self.fetch(url, timeout_s=2).status == 200  # noqa: PLR2004
+        return lambda: self.fetch(url, timeout_s=2).status == 200
 
     @staticmethod
     def _accepts(door: Path) -> bool:

@@ -2,9 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from collections.abc import Iterator
 from pathlib import Path
 
 from harness import locking, paths, processes
@@ -24,7 +23,7 @@ APISERVER = {"openssl": "openssl", "setpriv": "util-linux"}
 ALERTS = {"prometheus": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager", "promtool": "prometheus"}
 
 
-class MissingPackages(Exception):
+class MissingPackagesError(Exception):
     """Packages are missing and cannot be installed from here; the message names them."""
 
 
@@ -41,23 +40,23 @@ def missing(needed: dict[str, str]) -> list[str]:
 
 
 def ensure(needed: dict[str, str], say: Callable[[str], None]) -> None:
-    """Install what is missing. Raises MissingPackages when not root, CommandFailed when apt-get fails."""
+    """Install what is missing. Raises MissingPackagesError when not root, CommandFailedError when apt-get fails."""
     packages = missing(needed)
     if not packages:
         return
     if os.geteuid() != 0:
-        raise MissingPackages(f"not root and these packages are missing: sudo apt-get install {' '.join(packages)}")
+        raise MissingPackagesError(f"not root and these packages are missing: sudo apt-get install {' '.join(packages)}")
     say(f"installing {' '.join(packages)}")
     with locking.held(paths.cache_root() / "apt.lock", timeout_s=900, say=say), _no_service_starts():
         _install(packages)
     if still := missing(needed):
-        raise MissingPackages(f"installed, but what they should bring is not there: {' '.join(still)}")
+        raise MissingPackagesError(f"installed, but what they should bring is not there: {' '.join(still)}")
 
 
 def _install(packages: Iterable[str]) -> None:
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=600"]
-    with suppress(processes.CommandFailed):  # a broken third-party list must not stop us when Debian's own is there
+    with suppress(processes.CommandFailedError):  # a broken third-party list must not stop us when Debian's own is there
         processes.run([*apt, "update"], timeout_s=300, env=env)
     processes.run([*apt, "install", "-y", "--no-install-recommends", *packages], timeout_s=900, env=env)
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class CommandFailed(Exception):
+class CommandFailedError(Exception):
     """A program ended badly or overran its deadline; the message holds the command and what it said last."""
 
     def __init__(self, argv: Sequence[str], why: str, output: str) -> None:
@@ -20,7 +20,7 @@ class CommandFailed(Exception):
         super().__init__(f"{' '.join(map(str, argv))[:500]}: {why}\n{said}")
 
 
-class DeadlinePassed(AssertionError):
+class DeadlinePassedError(AssertionError):
     """What was waited for did not come about in time."""
 
 
@@ -34,7 +34,7 @@ def run(
 ) -> str:
     """Run a program to its end and return what it wrote to stdout; `text` is given to its stdin.
 
-    Raises CommandFailed when it exits non-zero, cannot be started or is not done after `timeout_s` seconds.
+    Raises CommandFailedError when it exits non-zero, cannot be started or is not done after `timeout_s` seconds.
     """
     words = [str(word) for word in argv]
     try:
@@ -44,19 +44,19 @@ def run(
         )
     except subprocess.TimeoutExpired as error:
         said = b"".join(part for part in (error.stdout, error.stderr) if isinstance(part, bytes))
-        raise CommandFailed(words, f"not done after {timeout_s:g} s", said.decode(errors="replace")) from None
+        raise CommandFailedError(words, f"not done after {timeout_s:g} s", said.decode(errors="replace")) from None
     except OSError as error:
-        raise CommandFailed(words, f"cannot be started: {error}", "") from None
+        raise CommandFailedError(words, f"cannot be started: {error}", "") from None
     if done.returncode != 0:
-        raise CommandFailed(words, f"exit code {done.returncode}", done.stdout + done.stderr)
+        raise CommandFailedError(words, f"exit code {done.returncode}", done.stdout + done.stderr)
     return done.stdout
 
 
 def until(probe: Callable[[], T], *, what: str, timeout_s: float, every_s: float = 0.1) -> T:
     """Call `probe` until it returns something true, and return that.
 
-    An AssertionError, OSError, LookupError or CommandFailed of the probe counts as "not yet".
-    Raises DeadlinePassed, naming `what` and the last answer or error, after `timeout_s` seconds.
+    An AssertionError, OSError, LookupError or CommandFailedError of the probe counts as "not yet".
+    Raises DeadlinePassedError, naming `what` and the last answer or error, after `timeout_s` seconds.
     """
     deadline = time.monotonic() + timeout_s
     while True:
@@ -65,10 +65,10 @@ def until(probe: Callable[[], T], *, what: str, timeout_s: float, every_s: float
             last = probe()
             if last:
                 return last
-        except (AssertionError, OSError, LookupError, CommandFailed) as error:
+        except (AssertionError, OSError, LookupError, CommandFailedError) as error:
             last = f"{type(error).__name__}: {error}"
         if time.monotonic() > deadline:
-            raise DeadlinePassed(f"after {timeout_s:g} s still not: {what}; last seen: {str(last)[:2000]}")
+            raise DeadlinePassedError(f"after {timeout_s:g} s still not: {what}; last seen: {str(last)[:2000]}")
         time.sleep(every_s)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from harness import processes
 
 
-class ComponentFailed(Exception):
+class ComponentFailedError(Exception):
     """A program of the cluster ended though nobody asked it to, or would not start; the message has its last words."""
 
 
@@ -64,12 +64,12 @@ class NodeSupervisor:
                     stream.flush()
                     said = stream.readline()
         except OSError as error:
-            raise ComponentFailed(f"the node's init does not answer: {error}\n{self._last_words()}") from None
+            raise ComponentFailedError(f"the node's init does not answer: {error}\n{self._last_words()}") from None
         finally:
             os.close(folder)
         answer = json.loads(said or '{"error": "the node\'s init ended while it was asked"}')
         if "error" in answer:
-            raise ComponentFailed(f"{request['do']} {request.get('name', '')}: {answer['error']}")
+            raise ComponentFailedError(f"{request['do']} {request.get('name', '')}: {answer['error']}")
         return answer["ok"]
 
     def _last_words(self) -> str:
@@ -87,7 +87,7 @@ class LocalSupervisor:
     def start(self, name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path) -> None:
         known = self._children.get(name)
         if known is not None and known.poll() is None:
-            raise ComponentFailed(f"{name} is running already, as pid {known.pid}")
+            raise ComponentFailedError(f"{name} is running already, as pid {known.pid}")
         self._asked.discard(name)
         with log.open("ab") as file:
             self._children[name] = subprocess.Popen(
@@ -98,7 +98,7 @@ class LocalSupervisor:
     def signal(self, name: str, number: int) -> None:
         child = self._children[name]
         if child.poll() is not None:
-            raise ComponentFailed(f"{name} has ended already, with {child.returncode}")
+            raise ComponentFailedError(f"{name} has ended already, with {child.returncode}")
         if number == signal.SIGSTOP:
             self._frozen.add(name)
         elif number == signal.SIGCONT:
@@ -156,20 +156,20 @@ class Component:
         self.wait_ready(timeout_s=timeout_s)
 
     def wait_ready(self, *, timeout_s: float = 60) -> None:
-        """Wait until it does its work. Raises ComponentFailed at once when it ends instead."""
+        """Wait until it does its work. Raises ComponentFailedError at once when it ends instead."""
         def ready() -> bool:
             self.check()
             return self._ready is None or bool(self._ready())
         try:
             processes.until(ready, what=f"{self.name} is ready", timeout_s=timeout_s)
-        except processes.DeadlinePassed as error:
-            raise ComponentFailed(f"{error}\nthe end of its log:\n{self.log_tail()}") from None
+        except processes.DeadlinePassedError as error:
+            raise ComponentFailedError(f"{error}\nthe end of its log:\n{self.log_tail()}") from None
 
     def check(self) -> None:
-        """Raise ComponentFailed when it ended and we had not asked it to."""
+        """Raise ComponentFailedError when it ended and we had not asked it to."""
         status = self.status
         if status.state == "exited" and not status.asked:
-            raise ComponentFailed(
+            raise ComponentFailedError(
                 f"{self.name} ended by itself with {status.exit}; the end of its log:\n{self.log_tail(30)}",
             )
 

@@ -21,7 +21,7 @@ def go(say: Callable[[str], None]) -> tuple[Path, str]:
     packaged = _packaged(say)
     version = _version(packaged)
     if version is None:
-        raise processes.CommandFailed([str(packaged)], f"is no Go {_NEEDED[0]}.{_NEEDED[1]} or later", "")
+        raise processes.CommandFailedError([str(packaged)], f"is no Go {_NEEDED[0]}.{_NEEDED[1]} or later", "")
     return packaged, version
 
 
@@ -29,7 +29,7 @@ def _version(command: Path) -> str | None:
     """Its version when it is new enough to build the programs without fetching a toolchain, else None."""
     try:
         said = processes.run([command, "env", "GOVERSION"], timeout_s=30, cwd=Path("/")).strip()
-    except processes.CommandFailed:
+    except processes.CommandFailedError:
         return None
     numbers = re.match(r"go(\d+)\.(\d+)", said)
     return said if numbers and (int(numbers[1]), int(numbers[2])) >= _NEEDED else None

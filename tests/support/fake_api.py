@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ class Request:
         return json.loads(self.body)
 
 
+TOKEN = "t0ken"
+
 Handler = Callable[[Request, asyncio.StreamWriter], Awaitable[bool]]
 """Answers one request; False: the connection ends."""
 
@@ -52,7 +55,14 @@ def reply(status: int, body: object, *, raw: bytes | None = None, headers: str =
 
 def refusal(status: int, reason: str, message: str = "no") -> Handler:
     """A refusal in the API server's own words."""
-    body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message, "code": status}
+    body = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "reason": reason,
+        "message": message,
+        "code": status,
+    }
     return reply(status, body)
 
 
@@ -98,6 +108,7 @@ class FakeApi:
     script: list[Handler] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def will(self, *handlers: Handler) -> None:
         self.script.extend(handlers)
@@ -113,6 +124,7 @@ class FakeApi:
         try:
             while request := await _read(reader, number):
                 self.requests.append(request)
+                self.asked.set()
                 handler = self.script.pop(0) if self.script else self.default
                 if not await handler(request, writer):
                     break
@@ -132,13 +144,15 @@ async def _read(reader: asyncio.StreamReader, connection: int) -> Request | None
     return Request(method=method, target=target, headers=headers, body=body, connection=connection, at=at)
 
 
-def write_kubeconfig(path: Path, server: str, *, token: str = "t0ken") -> None:
+def write_kubeconfig(path: Path, server: str, *, token: str = TOKEN, authority: Path | None = None) -> None:
+    """A kubeconfig of one context; `authority`: a certificate file."""
+    cluster = {"server": server} | ({"certificate-authority": str(authority)} if authority else {})
     path.write_text(
         json.dumps(
             {
                 "apiVersion": "v1",
                 "kind": "Config",
-                "clusters": [{"name": "c", "cluster": {"server": server}}],
+                "clusters": [{"name": "c", "cluster": cluster}],
                 "users": [{"name": "u", "user": {"token": token}}],
                 "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
                 "current-context": "x",
@@ -148,8 +162,12 @@ def write_kubeconfig(path: Path, server: str, *, token: str = "t0ken") -> None:
 
 
 @asynccontextmanager
-async def running(directory: Path) -> AsyncIterator[FakeApi]:
-    """A FakeApi that listens; its kubeconfig is in `directory`."""
+async def running(directory: Path, *, certificate: Path | None = None) -> AsyncIterator[FakeApi]:
+    """A FakeApi that listens; its kubeconfig is in `directory`. With `certificate` (its key in it too): over TLS."""
+    tls = None
+    if certificate is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
     fake = FakeApi(kubeconfig=directory / "kubeconfig")
     tasks: set[asyncio.Task[None]] = set()
 
@@ -158,8 +176,9 @@ async def running(directory: Path) -> AsyncIterator[FakeApi]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, backlog=1000)
-    fake.server = "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, backlog=1000, ssl=tls)
+    scheme, port = "http" if tls is None else "https", server.sockets[0].getsockname()[1]
+    fake.server = f"{scheme}://127.0.0.1:{port}"
     write_kubeconfig(fake.kubeconfig, fake.server)
     try:
         yield fake

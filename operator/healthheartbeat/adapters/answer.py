@@ -87,12 +87,10 @@ class AnswerReader:
                 return self._refuse(self._no_http())
         try:
             self._parser.feed_data(data)
-        except HttpParserCallbackError as error:
-            # A callback of ours stopped the parser: by a verdict, or by a fault of ours, which is not the bot's miss.
-            if self._verdict is None and not isinstance(error.__context__, HttpParserError):
-                raise
         except HttpParserError as error:
             if self._verdict is None:
+                if _is_ours(error):
+                    raise
                 self._refuse(f"not a valid HTTP answer: {error}")
         except HttpParserUpgrade:  # pragma: no cover - a 101 is judged at its headers; kept so that none can get out
             self._refuse("the bot wants to speak another protocol")
@@ -208,6 +206,13 @@ class AnswerReader:
 def _is_interim(status: int) -> bool:
     """Say whether another answer follows. 101 is none of them: it ends HTTP on the connection."""
     return 100 <= status < 200 and status != 101  # noqa: PLR2004 - the class of interim answers and its one exception
+
+
+def _is_ours(error: HttpParserError) -> bool:
+    """Say whether a fault in a callback of ours stopped the parser, which is not to become the bot's miss. (A callback
+    of the parser's own can refuse too, and that is the bot's doing.)
+    """
+    return isinstance(error, HttpParserCallbackError) and not isinstance(error.__context__, HttpParserError)
 
 
 def _shown(values: list[bytes]) -> str:

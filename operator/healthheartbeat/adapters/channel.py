@@ -18,7 +18,7 @@ from healthheartbeat.adapters.page import Identity, Page, RefusedError, Sink, Si
 
 MAX_BATCH: Final = 200
 
-log = structlog.stdlib.get_logger()
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

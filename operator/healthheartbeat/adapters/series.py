@@ -46,6 +46,8 @@ class Series:
 
     def enrol(self, layers: Mapping[str, str]) -> None:
         """Take these bots for the resource's; counters of newcomers start at 0: increase() sees their first step."""
+        if self.layers == layers:
+            return
         self.layers = dict(layers)
         self.registered = len(layers)
         self.misses = {slug: self.misses.get(slug, 0) for slug in layers}

@@ -1,8 +1,8 @@
 """One entry of the inline registry, and the selector that finds bots without listing them."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 from pydantic.alias_generators import to_camel
 
 from healthheartbeat.api import names
@@ -40,6 +40,14 @@ Port = Annotated[
 ]
 """A port's number, or the name of a port of the bot's Service."""
 
+
+def _without_nulls(value: object) -> object:
+    """A label of null is an absent label to the API server."""
+    if isinstance(value, dict):
+        return {key: content for key, content in value.items() if content is not None}
+    return value
+
+
 MatchLabels = Annotated[
     dict[
         StrictStr,
@@ -54,6 +62,7 @@ MatchLabels = Annotated[
         ),
         holds=names.are_label_keys,
     ),
+    BeforeValidator(_without_nulls),
 ]
 
 
@@ -63,6 +72,15 @@ class Model(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, validate_by_alias=True, validate_by_name=True, extra="forbid", frozen=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: Any) -> Any:
+        """A null is an absent field to the API server, so that it takes the default; an unknown one stays unknown."""
+        if not isinstance(value, dict) or None not in value.values():
+            return value
+        known = {field.alias for field in cls.model_fields.values()}
+        return {key: content for key, content in value.items() if content is not None or key not in known}
 
 
 class Bot(Model):

@@ -92,7 +92,7 @@ def load(obj: Mapping[str, Any]) -> Config:
     if obj.get("spec") is None:
         raise ConfigError(INVALID_SPEC, [f"{resource}: spec: this field is required"])
     try:
-        spec = Spec.model_validate(_without_nulls(obj.get("spec")), by_alias=True, by_name=False)
+        spec = Spec.model_validate(obj["spec"], by_alias=True, by_name=False)
     except ValidationError as error:
         raise _refusal(resource, error) from None
     bots = tuple(settings(spec, bot) for bot in spec.bots)
@@ -172,15 +172,6 @@ def notices(spec: Spec) -> tuple[Notice, ...]:
             )
         )
     return tuple(found)
-
-
-def _without_nulls(value: Any) -> Any:
-    """A null is an absent field to the API server (none of ours is nullable), so that it takes the default."""
-    if isinstance(value, Mapping):
-        return {key: _without_nulls(content) for key, content in value.items() if content is not None}
-    if isinstance(value, list):
-        return [_without_nulls(content) for content in value]
-    return value
 
 
 def _refuse_shared_services(resource: str, bots: Iterable[BotSettings]) -> None:

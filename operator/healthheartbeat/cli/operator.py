@@ -41,6 +41,12 @@ def operator(
     registry_page_after: Annotated[
         int, typer.Option(envvar=PREFIX + "REGISTRY_PAGE_AFTER", min=1, help="Seconds; a stale registry pages then.")
     ] = 600,
+    leader_elect: Annotated[
+        bool,
+        typer.Option(
+            "--leader-elect", envvar=PREFIX + "LEADER_ELECT", help="Sweep a resource while holding its Lease."
+        ),
+    ] = False,
     log_level: Annotated[
         str, typer.Option(envvar=PREFIX + "LOG_LEVEL", help="debug, info, warning or error.")
     ] = "info",
@@ -58,6 +64,7 @@ def operator(
         runbook_url=runbook_url,
         registry_stale_after_s=registry_stale_after,
         registry_page_after_s=registry_page_after,
+        leader_elect=leader_elect,
     )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -47,7 +47,7 @@ class BotLedger:
     message: str = ""
     action: Action | None = None
     action_reason: str = ""
-    pods: Mapping[str, PodLedger] = NO_PODS
+    pods: Mapping[str, PodLedger] = field(default_factory=lambda: NO_PODS)
     deleted: frozenset[str] = frozenset()
     spending: Spending = field(default_factory=Spending)
     firing: frozenset[AlertName] = frozenset()

@@ -10,7 +10,13 @@ from healthheartbeat.core.status import entries, restored_spending
 
 
 def adopt(
-    resource: ResourceLedger, status: Mapping[str, Any], *, known: Collection[str], slack_ms: int, now: Now
+    resource: ResourceLedger,
+    status: Mapping[str, Any],
+    *,
+    known: Collection[str],
+    slack_ms: int,
+    window_ms: int,
+    now: Now,
 ) -> tuple[str, ...]:
     """Add to the ledgers every restart in `status` that they do not hold; returns the slugs that gained one.
 
@@ -22,7 +28,7 @@ def adopt(
         ours = resource.spending_of(slug)
         theirs = restored_spending(entry, slack_ms=slack_ms, now=now, known=known)
         held = {stamp.wall_ms for stamp in ours.stamps}
-        new = [stamp for stamp in theirs.stamps if stamp.wall_ms not in held]
+        new = [stamp for stamp in theirs.within(window_ms, now) if stamp.wall_ms not in held]
         if new:
             stamps = tuple(sorted((*ours.stamps, *new), key=lambda stamp: stamp.wall_ms))
             resource.set_spending(slug, replace(ours, stamps=stamps))

@@ -159,7 +159,7 @@ def _parse(body: bytes) -> Any:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _RefusedBodyError(f"the body is not UTF-8: byte {error.start} is {body[error.start]:#04x}") from None
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_too_deep(body):
         raise _RefusedBodyError(f"the body is JSON nested deeper than {MAX_DEPTH} levels")
     try:
         return _DECODER.decode(text)
@@ -172,10 +172,10 @@ def _parse(body: bytes) -> Any:
         raise _RefusedBodyError(where) from None
 
 
-def _depth(body: bytes) -> int:
+def _is_too_deep(body: bytes) -> bool:
     """Count the levels of nesting, strings left out; exact for JSON, and in time linear in the body for anything."""
     brackets = _STRINGS.sub(b"", body).translate(None, _NOT_BRACKETS)
-    return max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0)
+    return any(depth > MAX_DEPTH for depth in accumulate(1 if bracket in b"[{" else -1 for bracket in brackets))
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -30,6 +30,7 @@ class Announcer:
         self._metrics = metrics
         self._record = record
         self._now = now
+        self._refused: dict[str, tuple[Action, str]] = {}
         self._log = structlog.get_logger("healthheartbeat").bind(healthheartbeat=name)
 
     def swept(self, event: Heard | Missed | Unjudged, *, threshold: int) -> None:
@@ -38,6 +39,7 @@ class Announcer:
             case Missed():
                 self._missed(event, threshold)
             case Heard(recovered=True):
+                self._refused.pop(event.slug, None)
                 self._log.info(ReasonCode.BOT_RECOVERED, slug=event.slug, was_down=event.was_down, missed=event.misses)
                 if event.was_down:
                     self._event(ReasonCode.BOT_RECOVERED, f"{event.slug} answers again", "Polled", warning=False)
@@ -58,23 +60,12 @@ class Announcer:
             self._event(
                 AlertName.RESTART_STUCK, f"a pod of {slug} does not end: it is past its grace period", "Restart"
             )
-        if (after.action, words) == (before.action, before.action_reason):
-            return
         if after.action in (Action.RESTART_REFUSED, Action.RESTART_FAILED):
-            self._log.warning(
-                "RESTART_REFUSED" if after.action is Action.RESTART_REFUSED else "RESTART_FAILED",
-                slug=slug,
-                action=after.action,
-                reason=words,
-            )
-            self._event(
-                "RestartRefused" if after.action is Action.RESTART_REFUSED else "RestartFailed",
-                f"{slug} is not restarted: {words}",
-                "Restart",
-            )
+            self._not_restarted(slug, after.action, words)
 
     def restarted(self, slug: str, pods: Sequence[str]) -> None:
         """A restart was carried out."""
+        self._refused.pop(slug, None)
         self._metrics.restart(self._name, slug)
         self._log.warning(ReasonCode.AUTO_RESTART, slug=slug, pods=list(pods))
         self._event(ReasonCode.AUTO_RESTART, f"{slug} was restarted: deleted {', '.join(pods)}", "Restart")
@@ -145,6 +136,15 @@ class Announcer:
                 f"{event.slug} missed {event.miss_count} checks in a row: {event.message}",
                 "Polled",
             )
+
+    def _not_restarted(self, slug: str, action: Action, words: str) -> None:
+        """Said when it comes to be so, and when the reason changes; not at every sweep."""
+        if self._refused.get(slug) == (action, words):
+            return
+        self._refused[slug] = (action, words)
+        name = "RestartRefused" if action is Action.RESTART_REFUSED else "RestartFailed"
+        self._log.warning(action.upper(), slug=slug, reason=words)
+        self._event(name, f"{slug} is not restarted: {words}", "Restart")
 
     def _event(self, reason: str, message: str, action: str, *, warning: bool = True) -> None:
         self._record(warning=warning, reason=str(reason), message=message, action=action)

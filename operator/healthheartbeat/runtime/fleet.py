@@ -8,6 +8,8 @@ import structlog
 
 from healthheartbeat.api import annotations
 from healthheartbeat.core.budget import Spending
+from healthheartbeat.core.lease import Role
+from healthheartbeat.runtime.candidate import Candidate
 from healthheartbeat.runtime.sweeper import Sweeper
 
 log = structlog.get_logger(__name__)
@@ -16,9 +18,9 @@ log = structlog.get_logger(__name__)
 class Fleet:
     """Adds, removes and wakes sweepers, as the watch on the resources tells it to."""
 
-    def __init__(self, make: Callable[[str, str], Sweeper]) -> None:
+    def __init__(self, make: Callable[[str, str], Candidate]) -> None:
         self._make = make
-        self._sweepers: dict[tuple[str, str], Sweeper] = {}
+        self._candidates: dict[tuple[str, str], Candidate] = {}
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._seen: dict[tuple[str, str], object] = {}
         self._ending: set[tuple[str, str]] = set()
@@ -27,9 +29,20 @@ class Fleet:
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """One for each resource that is watched here, by name."""
+        return tuple(candidate for _, candidate in sorted(self._candidates.items()))
+
+    @property
     def sweepers(self) -> tuple[Sweeper, ...]:
-        """Those at work, by name."""
-        return tuple(sweeper for _, sweeper in sorted(self._sweepers.items()))
+        """Those at work."""
+        return tuple(candidate.sweeper for candidate in self.candidates if candidate.sweeper)
+
+    def leads(self, resource: str) -> bool:
+        """Whether this process may speak for `<namespace>/<name>` right now."""
+        namespace, _, name = resource.partition("/")
+        candidate = self._candidates.get((namespace, name))
+        return candidate is not None and candidate.role is Role.LEADER
 
     def saw(self, resource: Mapping[str, Any]) -> None:
         """A resource exists, or changed: sweep it; at once, where what it asks for is new."""
@@ -38,12 +51,12 @@ class Fleet:
         asks = _asks(metadata)
         if key in self._ending:
             self._again[key] = resource
-        elif key not in self._sweepers:
+        elif key not in self._candidates:
             self._seen[key] = asks
             self._start(key)
         elif self._seen.get(key) != asks:
             self._seen[key] = asks
-            self._sweepers[key].wake()
+            self._candidates[key].wake()
 
     def lost(self, namespace: str, name: str) -> None:
         """A resource was deleted: its sweeps stop."""
@@ -64,18 +77,15 @@ class Fleet:
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def _start(self, key: tuple[str, str]) -> None:
-        sweeper = self._make(*key)
-        sweeper.watch.resource.former.update(
-            self._spent.pop(key, {})
-        )  # made anew under its name, it gets no new budgets
-        log.info("RESOURCE_WATCHED", healthheartbeat=sweeper.key)
-        task = asyncio.create_task(sweeper.run(), name=f"sweeper {sweeper.key}")
-        self._sweepers[key], self._tasks[key] = sweeper, task
+        candidate = self._make(*key)
+        log.info("RESOURCE_WATCHED", healthheartbeat=candidate.key)
+        candidate.spent.update(self._spent.pop(key, {}))  # made anew under its name, it gets no new budgets
+        task = asyncio.create_task(candidate.run(), name=f"candidate {candidate.key}")
+        self._candidates[key], self._tasks[key] = candidate, task
         task.add_done_callback(lambda done: self._ended(key, done))
 
     def _ended(self, key: tuple[str, str], task: asyncio.Task[None]) -> None:
-        resource = self._sweepers.pop(key).watch.resource
-        self._spent[key] = {slug: resource.spending_of(slug) for slug in (*resource.bots, *resource.former)}
+        self._spent[key] = self._candidates.pop(key).spent
         del self._tasks[key]
         self._ending.discard(key)
         self._seen.pop(key, None)

@@ -21,6 +21,7 @@ from healthheartbeat.adapters.alertmanager import AlertmanagerSink
 from healthheartbeat.adapters.kube import pods, status
 from healthheartbeat.adapters.kube.client import KubeClient
 from healthheartbeat.adapters.kube.events import EventRecorder, Happening
+from healthheartbeat.adapters.kube.lease import LeaseStore
 from healthheartbeat.adapters.metrics import Metrics
 from healthheartbeat.adapters.paging import PageBoard
 from healthheartbeat.adapters.probe import Target, probe
@@ -28,9 +29,11 @@ from healthheartbeat.core.registry import Bot, Pod, Registry
 from healthheartbeat.core.restart import PodFacts
 from healthheartbeat.core.verdict import Verdict
 from healthheartbeat.runtime import handlers
+from healthheartbeat.runtime.candidate import Candidate
 from healthheartbeat.runtime.clock import system_clock
 from healthheartbeat.runtime.endpoints import serve
 from healthheartbeat.runtime.fleet import Fleet
+from healthheartbeat.runtime.leadership import Leadership
 from healthheartbeat.runtime.reports import Reports
 from healthheartbeat.runtime.source import Source
 from healthheartbeat.runtime.sweeper import Sweeper
@@ -55,6 +58,7 @@ class Settings:
     runbook_url: str = ""
     registry_stale_after_s: int = 300
     registry_page_after_s: int = 600
+    leader_elect: bool = False
 
 
 async def run(settings: Settings) -> int:
@@ -62,7 +66,12 @@ async def run(settings: Settings) -> int:
     holder = f"{socket.gethostname()}_{os.getpid()}"
     metrics, reports = Metrics(), Reports()
     sinks = [AlertmanagerSink(url) for url in settings.alertmanager_urls]
-    pages = PageBoard(sinks, runbook_base=settings.runbook_url, outcome=metrics.page)
+    pages = PageBoard(
+        sinks,
+        runbook_base=settings.runbook_url,
+        outcome=metrics.page,
+        leads=lambda resource: fleet.leads(resource),  # noqa: PLW0108 - the fleet is made after the pages
+    )
     async with (
         KubeClient(kubeconfig=settings.kubeconfig, timeout_s=API_TIMEOUT_S) as client,
         EventRecorder(client, instance=holder) as events,
@@ -70,13 +79,13 @@ async def run(settings: Settings) -> int:
         world = _world(
             settings, client=client, events=events, pages=pages, metrics=metrics, reports=reports, holder=holder
         )
-        fleet = Fleet(lambda namespace, name: Sweeper(namespace, name, world))
-        vitals = Vitals(fleet, reports, now=system_clock)
+        fleet = Fleet(lambda namespace, name: _candidate(namespace, name, world, client=client, settings=settings))
+        stop, started = asyncio.Event(), asyncio.Event()
+        vitals = Vitals(fleet, reports, now=system_clock, started=started)
         log.info("STARTED", version=__version__, holder=holder, namespaces=list(settings.namespaces) or "all")
         for problem in pages.problems():
             log.warning("PAGES", reason=problem)
         async with serve(vitals, metrics, host=settings.bind, port=settings.port):
-            stop, started = asyncio.Event(), asyncio.Event()
             parts = {
                 "pages": asyncio.create_task(pages.run(), name="pages"),
                 "sweepers": asyncio.create_task(fleet.run(), name="sweepers"),
@@ -131,6 +140,19 @@ async def _end(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _candidate(namespace: str, name: str, world: World, *, client: KubeClient, settings: Settings) -> Candidate:
+    key = f"{namespace}/{name}"
+    leadership = None
+    if settings.leader_elect:
+        leadership = Leadership(key, LeaseStore(client, namespace, name), identity=world.holder, now=world.now)
+    return Candidate(
+        key,
+        make=lambda leads: Sweeper(namespace, name, world, leads=leads),
+        leadership=leadership,
+        tell=lambda leading: world.metrics.leader(key, leading),
+    )
 
 
 def _world(

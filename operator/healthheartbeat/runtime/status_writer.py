@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from healthheartbeat.adapters.kube.errors import Conflict
+from healthheartbeat.adapters.kube.errors import ApiError, Conflict, NotFound
 
 MAX_TRIES = 4
 
@@ -17,6 +17,7 @@ class StatusWriter:
 
     `render` makes the whole status from the ledgers, at the moment of writing. `write(status, version)` returns the new
     version. `refresh` reads the resource again after a conflict, takes over what others wrote, and calls `saw`.
+    `may_write`: whether this process leads; a lame duck saves nothing. `failed` is told of saves that came to nothing.
     """
 
     def __init__(
@@ -25,10 +26,16 @@ class StatusWriter:
         render: Callable[[], dict[str, Any]],
         write: Callable[[dict[str, Any], str], Awaitable[str]],
         refresh: Callable[[], Awaitable[None]],
+        may_write: Callable[[], bool] = lambda: True,
+        failed: Callable[[ApiError], None] = lambda _error: None,
     ) -> None:
         self._render = render
         self._write = write
         self._refresh = refresh
+        self._may_write = may_write
+        self._failed = failed
+        self._saving: asyncio.Task[None] | None = None
+        self._again = False
         self._version = ""
         self._asked = 0
         self._covered = 0
@@ -42,6 +49,33 @@ class StatusWriter:
         """A read that began after `writes` of our writes found the resource at `version`."""
         if writes == self.writes:
             self._version = version
+
+    def save(self) -> None:
+        """Write the status beside everything else; what changes during a write goes with the next one."""
+        if not self._may_write():
+            return
+        self._again = True
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.create_task(self._save(), name="save status")
+
+    async def close(self, timeout_s: float) -> None:
+        """Save once more what changed since, if anything was ever saved, and end."""
+        if self._saving is None:
+            return
+        self.save()
+        _, late = await asyncio.wait([self._saving], timeout=timeout_s)
+        for task in late:
+            task.cancel()
+
+    async def _save(self) -> None:
+        while self._again:
+            self._again = False
+            try:
+                await self.flush()
+            except NotFound:
+                return  # the resource is gone: its reader finds out for itself, and says so
+            except ApiError as error:
+                self._failed(error)
 
     async def flush(self, *, epoch: int | None = None) -> None:
         """Return once a status made after this call has been accepted; those who ask meanwhile share a write.

@@ -4,14 +4,13 @@ The task that runs a sweeper owns its ledgers. What it starts beside a sweep (re
 the same loop and changes the ledgers only between awaits, so that there are never two writers (decision 6).
 """
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from healthheartbeat.adapters.kube.errors import ApiError, NotFound
+from healthheartbeat.adapters.kube.errors import NotFound
 from healthheartbeat.api.codes import AlertName
-from healthheartbeat.core import alerts
-from healthheartbeat.core.ledger import Heard, Missed
+from healthheartbeat.core.clock import Now
+from healthheartbeat.core.ledger import Missed
 from healthheartbeat.core.reconcile import adopt
 from healthheartbeat.core.registry import Bot, Pod
 from healthheartbeat.core.resource import ResourceLedger
@@ -19,6 +18,7 @@ from healthheartbeat.core.status import restore
 from healthheartbeat.core.sweep import Sweep
 from healthheartbeat.core.verdict import Outcome, Verdict
 from healthheartbeat.runtime.announcer import Announcer
+from healthheartbeat.runtime.pager import Pager
 from healthheartbeat.runtime.polling import Polls
 from healthheartbeat.runtime.reader import Reader
 from healthheartbeat.runtime.reading import Reading
@@ -31,22 +31,29 @@ from healthheartbeat.runtime.world import World
 LONGEST_WAIT_FOR_RESTARTS_MS = 1000
 """How long a finished sweep waits for restarts under way before it reports; a tenth of the interval if that is less."""
 MARGIN_MS = 20
-PAGE_DELAY_S = 0.02
-"""Bots that go down in one moment are paged about in one request."""
 WIND_UP_S = 3.0
 
 
 class Sweeper:
-    """Watches one resource until it is cancelled, or the resource is gone."""
+    """Watches one resource until it is cancelled, or the resource is gone.
 
-    def __init__(self, namespace: str, name: str, world: World) -> None:
+    `leads`: whether this process may restart, resolve and write right now.
+    """
+
+    def __init__(self, namespace: str, name: str, world: World, *, leads: Callable[[], bool] = lambda: True) -> None:
         self.key = f"{namespace}/{name}"
         self._where = (namespace, name)
         self._world = world
-        self.watch = Watch(resource=ResourceLedger(name=self.key), stale_after_ms=world.stale_after_ms)
+        self.watch = Watch(resource=ResourceLedger(name=self.key), stale_after_ms=world.stale_after_ms, leads=leads)
         self._announcer = Announcer(self.key, metrics=world.metrics, record=self._record, now=world.now)
         self._reader = Reader(read=self._read, took=self._took, now=world.now)
-        self._writer = StatusWriter(render=self._render, write=self._write, refresh=self._reader.refresh)
+        self._writer = StatusWriter(
+            render=lambda: self.watch.status(world.now()),
+            write=lambda status, version: world.write_status(namespace, name, status, version),
+            refresh=self._reader.refresh,
+            may_write=leads,
+            failed=lambda error: self._announcer.said("STATUS_NOT_WRITTEN", reason=str(error)),
+        )
         self._restarts = Restarts(
             self.watch,
             writer=self._writer,
@@ -57,15 +64,16 @@ class Sweeper:
         )
         self._polls = Polls()
         self._at_close: list[str] = []
-        self._page_timer: asyncio.TimerHandle | None = None
-        self._saving: asyncio.Task[None] | None = None
-        self._save_again = False
+        self._pager = Pager(self.watch, world)
         self._cold = True
+        self.began_ms = world.now().mono_ms
+        self.completed: Now | None = None
+        """When the last sweep was completed."""
 
     @property
-    def last_sweep_ms(self) -> int | None:
-        """Wall time at which the last completed sweep started; None before the first."""
-        return self.watch.report.fired_at_ms if self.watch.report else None
+    def failure(self) -> str:
+        """Why the last attempt to read the resource came to nothing; empty where it did not."""
+        return self._reader.failure
 
     def wake(self) -> None:
         """Sweep as soon as may be: the spec changed, or somebody asked for a sweep."""
@@ -143,19 +151,17 @@ class Sweeper:
         firing = sweep.resource.bots[slug].firing
         event = sweep.enter(slug, verdicts, self._world.now())
         self._announcer.swept(event, threshold=sweep.policy.threshold)
-        match event:
-            case Missed() if sweep.policy.threshold == 1:
-                self._at_close.append(
-                    slug
-                )  # with a first miss enough, only the whole sweep shows a storm (decision 21)
-            case Missed():
+        if isinstance(event, Missed):
+            if (
+                sweep.policy.threshold == 1
+            ):  # with a first miss enough, only the whole sweep shows a storm (decision 21)
+                self._at_close.append(slug)
+            else:
                 self._restarts.consider(slug, sweep_start_ms=sweep.start.wall_ms)
-            case Heard():
-                pass
-        if sweep.resource.bots[slug].firing != firing and self._page_timer is None:
-            self._page_timer = asyncio.get_running_loop().call_later(PAGE_DELAY_S, self._page)
+        if sweep.resource.bots[slug].firing != firing:
+            self._pager.soon()
 
-    def _close(self, sweep: Sweep, *, polled_at: Any, overrun: bool) -> None:
+    def _close(self, sweep: Sweep, *, polled_at: Now, overrun: bool) -> None:
         world, watch, now = self._world, self.watch, self._world.now()
         resource, policy = watch.resource, sweep.policy
         age_ms = watch.registry.age_ms(now.mono_ms)
@@ -171,8 +177,9 @@ class Sweeper:
             self._announcer.storm(opened=sweep.storm, slugs=[bot.slug for bot in report.unhealthy_bots])
         self._note_staleness(age_ms)
         watch.report = report
+        self.completed = now
         world.report(report)
-        self._page()
+        self._pager.say()
         world.metrics.kill_switch(self.key, sweep.kill_switch)
         world.metrics.sweep(
             self.key,
@@ -189,7 +196,7 @@ class Sweeper:
             deferred=report.deferred_count,
             overrun=overrun,
         )
-        self._save()
+        self._writer.save()
 
     def _note_staleness(self, age_ms: int) -> None:
         """Decision 23: said when the registry goes stale, paged about when it stays so."""
@@ -199,28 +206,6 @@ class Sweeper:
             self.watch.stale = stale
             self._announcer.stale(stale=stale, why=self._reader.failure)
         resource.mark(AlertName.REGISTRY_STALE, firing=age_ms > world.page_after_ms)
-
-    def _page(self) -> None:
-        """Hand over everything that fires now; the sinks do the rest in their own time."""
-        if self._page_timer is not None:
-            self._page_timer.cancel()
-            self._page_timer = None
-        watch, now = self.watch, self._world.now()
-        resource, policy = watch.resource, watch.policy
-        firing = alerts.firing(
-            resource,
-            policy,
-            storm_slugs=[slug for slug, ledger in resource.bots.items() if ledger.latest is Outcome.MISS],
-            registry_age_ms=watch.registry.age_ms(now.mono_ms),
-        )
-        self._world.pages.publish(
-            self.key,
-            firing,
-            now_ms=now.wall_ms,
-            ends_at_ms=alerts.ends_at_ms(now.wall_ms, policy),
-            may_resolve=watch.leads,
-        )
-        watch.paging_notes = self._world.pages.problems()
 
     async def _read(self, last: Any) -> Reading:
         writes = self._writer.writes
@@ -235,7 +220,7 @@ class Sweeper:
         watch.take(reading)
         if reading.refusal is not None and reading.refusal != refusal_before:
             self._announcer.refused(reading.refusal.code, reading.refusal.words)
-            self._save()
+            self._writer.save()
         if reading.config is None:
             return
         now = world.now()
@@ -244,45 +229,18 @@ class Sweeper:
             self._cold = False
             watch.resource.take_over(restore(self.key, reading.status, slack_ms=slack_ms, now=now))
             watch.adopt_conditions(reading.status)
-            world.pages.adopt(self.key, alerts.firing(watch.resource, watch.policy), now_ms=now.wall_ms)
+            self._pager.adopt()
             if not watch.conditions:
-                self._save()
-        elif gained := adopt(watch.resource, reading.status, known=self._restarts.keys, slack_ms=slack_ms, now=now):
+                self._writer.save()
+        elif gained := adopt(
+            watch.resource,
+            reading.status,
+            known=self._restarts.keys,
+            slack_ms=slack_ms,
+            window_ms=watch.policy.window_ms,
+            now=now,
+        ):
             self._announcer.said("RESTARTS_OF_ANOTHER_PROCESS", slugs=list(gained))
-
-    def _render(self) -> dict[str, Any]:
-        return self.watch.status(self._world.now())
-
-    async def _write(self, status: Mapping[str, Any], version: str) -> str:
-        return await self._world.write_status(*self._where, status, version)
-
-    def _save(self) -> None:
-        """Write the status beside the sweep; what changes while a write is under way goes with the next one."""
-        if self._saving is None or self._saving.done():
-            self._saving = asyncio.create_task(self._save_now(), name=f"status {self.key}")
-        else:
-            self._save_again = True
-
-    async def _save_now(self) -> None:
-        while True:
-            self._save_again = False
-            try:
-                await self._writer.flush()
-            except NotFound:
-                return  # the reader finds out for itself, and says so
-            except ApiError as error:
-                self._announcer.said("STATUS_NOT_WRITTEN", reason=str(error))
-            if not self._save_again:
-                return
-
-    async def _last_save(self) -> None:
-        """What was settled meanwhile is worth one more write; without it, it counts as spent all the same."""
-        if self._saving is None:
-            return
-        self._save()
-        _, late = await asyncio.wait([self._saving], timeout=WIND_UP_S)
-        for task in late:
-            task.cancel()
 
     def _record(self, *, warning: bool, reason: str, message: str, action: str) -> None:
         if self.watch.reading is not None:
@@ -292,11 +250,9 @@ class Sweeper:
 
     async def _wind_up(self) -> None:
         """Let what is under way end, briefly; what is cut short stays written ahead, and counts as spent."""
-        if self._page_timer is not None:
-            self._page_timer.cancel()
         await self._restarts.settle(WIND_UP_S)
         await self._restarts.cancel()
         await self._reader.close()
-        await self._last_save()
+        await self._writer.close(WIND_UP_S)
         self._world.metrics.unregister(self.key)
-        self._world.pages.drop(self.key)
+        self._pager.close()

@@ -1,6 +1,6 @@
 """What one resource's sweeper, restarts and status share: its ledgers, and the latest good reading of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,7 @@ class Watch:
     reading: Reading | None = None
     failure: str = ""
     stale: bool = False
-    leads: bool = True
+    leads: Callable[[], bool] = field(default=lambda: True)
     report: OperationsReport | None = None
     paging_notes: tuple[str, ...] = ()
     conditions: list[dict[str, Any]] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Watch:
 
     def may_restart(self) -> bool:
         """Whether this process may restart anything now."""
-        return self.leads
+        return self.leads()
 
     def status(self, now: Now) -> dict[str, Any]:
         """The whole status as it should be now, keys that are to go as None."""

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.objects import configuration, endpoint, endpoint_slice, resource, service
 
 from healthheartbeat.adapters.kube.registry_build import Built, build, claims_of_others, join
 from healthheartbeat.api.config import Config
 from healthheartbeat.core.clock import Now
 from healthheartbeat.core.registry import Bot
+from support.objects import configuration, endpoint, endpoint_slice, resource, service
 
 NOW = Now(wall_ms=1_000_000_000, mono_ms=5_000)
 ONE = {"bots": [{"slug": "a"}], "probe": {"port": 80}}
@@ -30,7 +30,9 @@ def built(
 
 
 def bot_a(*slices: dict[str, Any], created_ms: Mapping[str, int] | None = None, **options: Any) -> Bot:
-    return built(configuration(**ONE), [service("a", **options)], list(slices), created_ms=created_ms).registry.bots["a"]
+    return built(configuration(**ONE), [service("a", **options)], list(slices), created_ms=created_ms).registry.bots[
+        "a"
+    ]
 
 
 def polled(bot: Bot) -> list[tuple[str, str, int]]:
@@ -55,7 +57,7 @@ def test_a_terminating_pod_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("ready", [True, None])
-def test_ready_is_what_is_not_said_to_be_unready(ready: bool | None) -> None:
+def test_ready_is_what_is_not_said_to_be_unready(*, ready: bool | None) -> None:
     young = {"uid-p2": NOW.wall_ms - 1}
     bot = bot_a(
         endpoint_slice("a", endpoint("p1", "10.0.0.1", ready=ready), endpoint("p2", "10.0.0.2", ready=False)),
@@ -67,7 +69,9 @@ def test_ready_is_what_is_not_said_to_be_unready(ready: bool | None) -> None:
 @pytest.mark.parametrize(
     ("age_ms", "is_polled"), [(0, False), (119_999, False), (120_000, True), (10**9, True), (-60_000, False)]
 )
-def test_an_unready_pod_beside_a_ready_one_is_left_out_within_its_startup_grace(age_ms: int, is_polled: bool) -> None:
+def test_an_unready_pod_beside_a_ready_one_is_left_out_within_its_startup_grace(
+    age_ms: int, *, is_polled: bool
+) -> None:
     bot = bot_a(
         endpoint_slice("a", endpoint("p1", "10.0.0.1"), endpoint("p2", "10.0.0.2", ready=False)),
         created_ms={"uid-p2": NOW.wall_ms - age_ms},
@@ -231,7 +235,8 @@ class TestPort:
 
     def test_no_pod_with_the_port_is_said(self) -> None:
         bot = bot_a(
-            endpoint_slice("a", endpoint("p1", "10.0.0.1"), ports=[]), ports=[{"name": "web", "port": 80, "targetPort": "http"}]
+            endpoint_slice("a", endpoint("p1", "10.0.0.1"), ports=[]),
+            ports=[{"name": "web", "port": 80, "targetPort": "http"}],
         )
         assert bot.pods == ()
         assert bot.unpolled_words == "no pod behind Service a has its port 80 (see the Service's targetPort)"
@@ -258,7 +263,9 @@ class TestNobody:
         assert bot.selector == {}
 
     def test_pods_listed_by_hand_behind_a_service_without_selector_are_polled(self) -> None:
-        assert polled(bot_a(endpoint_slice("a", endpoint("p1", "10.0.0.1")), selector=None)) == [("p1", "10.0.0.1", 8080)]
+        assert polled(bot_a(endpoint_slice("a", endpoint("p1", "10.0.0.1")), selector=None)) == [
+            ("p1", "10.0.0.1", 8080)
+        ]
 
 
 class TestSettings:
@@ -352,9 +359,12 @@ def objects(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries({}, optional={name: some(value) for name, value in fields.items()})
 
 
-labels = st.dictionaries(st.sampled_from(["bot", "kubernetes.io/service-name", "x"]), some(st.sampled_from(["a", "b", "true"])))
+labels = st.dictionaries(
+    st.sampled_from(["bot", "kubernetes.io/service-name", "x"]), some(st.sampled_from(["a", "b", "true"]))
+)
 annotations = st.dictionaries(
-    st.sampled_from(["gov.polytraders.io/slug", "gov.polytraders.io/layer"]), some(st.sampled_from(["a", "s.1", "No!", ""]))
+    st.sampled_from(["gov.polytraders.io/slug", "gov.polytraders.io/layer"]),
+    some(st.sampled_from(["a", "s.1", "No!", ""])),
 )
 metadata = objects(name=st.sampled_from(["a", "b", "c"]), labels=labels, annotations=annotations)
 ports = st.lists(

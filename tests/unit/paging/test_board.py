@@ -3,31 +3,15 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from support.sinks import FakeSink
 
 from healthheartbeat.adapters.channel import Timing
 from healthheartbeat.adapters.paging import NO_SINK, PageBoard
-from healthheartbeat.api.codes import AlertName
 from healthheartbeat.core.alerts import Alert
+from support.sinks import DOWN, RESOURCE, FakeSink, alert
 
 pytestmark = pytest.mark.looptime(idle_timeout=None)
 
 BORN_MS = 1_746_792_000_000
-RESOURCE = "polytraders/production"
-DOWN = str(AlertName.BOT_DOWN)
-
-
-def alert(slug: str | None, *, name: AlertName = AlertName.BOT_DOWN, layer: str | None = None, misses: int = 3) -> Alert:
-    return Alert(
-        name=name,
-        healthheartbeat=RESOURCE,
-        namespace="polytraders",
-        slug=slug,
-        layer=layer,
-        miss_count=misses,
-        summary="A system component is not responding.",
-        description=f"{slug} has missed {misses} checks in a row",
-    )
 
 
 def wall_ms() -> int:
@@ -355,7 +339,7 @@ async def test_flush_waits_for_every_change_and_says_whether_it_got_out() -> Non
 
 async def test_an_error_of_any_type_in_a_sink_is_a_failed_attempt_and_no_more() -> None:
     class Broken(FakeSink):
-        async def send(self, pages: object) -> None:
+        async def send(self, _pages: object) -> None:
             raise KeyError("alerts")
 
     broken, well = Broken(name="broken"), FakeSink(name="well")

@@ -3,13 +3,14 @@
 from itertools import pairwise
 
 import pytest
+from httptools import HttpParserError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from healthheartbeat.adapters.answer import MAX_ANSWER_BYTES, AnswerReader
 from healthheartbeat.api.codes import MissReason
 from healthheartbeat.core.verdict import Outcome, Verdict
-from support.hostile import NOW_MS, OK, body, chunked, with_length
+from support.plays import NOW_MS, OK, body, chunked, with_length
 
 WELL = [
     with_length(body("s")),
@@ -73,6 +74,21 @@ def test_padding_around_a_small_body_is_bounded(pad: bytes) -> None:
     while verdict is None:
         verdict = answer.feed(pad * 100)
     assert answer.received <= MAX_ANSWER_BYTES + len(pad) * 100
+    assert verdict.reason is MissReason.INVALID_BODY
+
+
+def test_headers_in_one_piece_are_bounded_as_well() -> None:
+    verdict = reader().feed(with_length(body("s"), head=OK + (b"X: " + b"y" * 300 + b"\r\n") * 60))
+    assert verdict == Verdict.miss(MissReason.INVALID_BODY, "more than 16384 bytes of headers")
+
+
+def test_what_the_parsers_own_callbacks_refuse_is_a_miss(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise HttpParserError("invalid headers state")
+
+    monkeypatch.setattr(AnswerReader, "on_headers_complete", refuse)
+    verdict = reader().feed(with_length(body("s")))
+    assert verdict is not None
     assert verdict.reason is MissReason.INVALID_BODY
 
 

@@ -19,7 +19,8 @@ from healthheartbeat.adapters.answer import MAX_HEADER_BYTES, MAX_HEADERS, MAX_I
 from healthheartbeat.adapters.probe import Target, probe
 from healthheartbeat.api.codes import MissReason
 from healthheartbeat.core.verdict import Outcome, Verdict
-from support.hostile import NEVER_END, NOW_MS, PLAYS, HostileServer, Peer, body, with_length
+from support.hostile import HostileServer
+from support.plays import NEVER_END, NOW_MS, PLAYS, Peer, body, with_length
 
 pytestmark = pytest.mark.usefixtures("calm", "no_descriptor_left_open")
 
@@ -61,7 +62,6 @@ def test_each_play_gets_its_verdict(run: Run, name: str) -> None:
         ("headers_cut_off", "connection closed within the headers"),
         ("chunks_cut_off", re.compile(r"connection closed within the body, after \d+ bytes")),
         ("length_too_long", re.compile(r"connection closed after \d+ of 9999 bytes of the body")),
-        ("reset_at_once", "connection reset by peer"),
         ("reset_in_mid_body", "connection reset by peer"),
         ("too_large", "the body is larger than 65536 bytes"),
         ("too_large_announced", "a body of 65537 bytes is announced, expected at most 65536"),

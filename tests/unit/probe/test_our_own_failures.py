@@ -6,7 +6,7 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,8 @@ from healthheartbeat.adapters.probe import Target, probe
 from healthheartbeat.adapters.standstill import StandstillWatch, excuses
 from healthheartbeat.api.codes import MissReason
 from healthheartbeat.core.verdict import Outcome, Verdict
-from support.hostile import NOW_MS, HostileServer, Peer, body, with_length
+from support.hostile import HostileServer
+from support.plays import NOW_MS, Peer, body, with_length
 
 Run = Callable[[Any], Any]
 
@@ -112,7 +113,31 @@ async def _poll_and_stand_still(port: int, *, timeout_s: float, still_s: float) 
     return await task
 
 
-def test_an_answer_that_came_while_our_loop_stood_still_counts(run: Run) -> None:
+async def _poll_and_stand_still_in_a_reader(port: int, *, timeout_s: float, still_s: float) -> Verdict:
+    """Here uvloop runs the deadline's timer before it looks at the sockets again."""
+    loop = asyncio.get_running_loop()
+    reading, writing = os.pipe()
+
+    def stand_still() -> None:
+        os.read(reading, 1)
+        time.sleep(still_s)
+
+    loop.add_reader(reading, stand_still)
+    try:
+        task = asyncio.create_task(poll(port, timeout_s=timeout_s))
+        await asyncio.sleep(0.05)
+        os.write(writing, b"x")
+        return await task
+    finally:
+        loop.remove_reader(reading)
+        os.close(reading)
+        os.close(writing)
+
+
+@pytest.mark.parametrize("poll_and", [_poll_and_stand_still, _poll_and_stand_still_in_a_reader])
+def test_an_answer_that_came_while_our_loop_stood_still_counts(
+    run: Run, poll_and: Callable[..., Coroutine[Any, Any, Verdict]]
+) -> None:
     def answer_later(peer: Peer) -> None:
         peer.request()
         peer.pause(0.2)  # within the standstill, and within the deadline
@@ -120,7 +145,7 @@ def test_an_answer_that_came_while_our_loop_stood_still_counts(run: Run) -> None
         peer.hold()
 
     with HostileServer(answer_later, slug="s") as server:
-        assert run(_poll_and_stand_still(server.port, timeout_s=0.4, still_s=0.6)) == Verdict.healthy()
+        assert run(poll_and(server.port, timeout_s=0.4, still_s=0.6)) == Verdict.healthy()
 
 
 def test_no_answer_while_our_loop_stood_still_is_unknown(run: Run) -> None:

@@ -81,7 +81,8 @@ async def load(*, kubeconfig: str | os.PathLike[str] | None = None, context: str
         OSError,
         ValueError,
         TypeError,
-        KeyError,
+        LookupError,
+        AttributeError,
         yaml.YAMLError,
     ) as error:  # whatever a broken file makes of the loader
         raise CredentialsError(f"{paths or 'service account'} cannot be used: {error!r}") from error

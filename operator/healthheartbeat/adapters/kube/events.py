@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """One Event to be. `involved`: the resource's raw metadata; `wall_ms`: when it happened; `action`: what was done."""
+    """One Event to be. `involved`: the resource's raw metadata; `wall_ms`: when; `action`: what was being done."""
 
     involved: Mapping[str, Any]
     warning: bool

@@ -9,7 +9,7 @@ from typing import Any, Final
 import structlog
 
 from healthheartbeat.adapters.kube.client import KubeClient, Object
-from healthheartbeat.adapters.kube.errors import ApiError
+from healthheartbeat.adapters.kube.errors import ApiError, NotFound
 from healthheartbeat.adapters.kube.json_access import mapping, text
 from healthheartbeat.adapters.kube.kinds import ENDPOINT_SLICES, HEALTHHEARTBEATS, PODS, SERVICES
 from healthheartbeat.adapters.kube.registry_build import Built, build, claims_of_others, join
@@ -126,4 +126,4 @@ async def _together(
         failed = failures
     else:
         return first.result(), tuple(task.result() for task in rest)
-    raise next(error for error in failed.exceptions if isinstance(error, ApiError))
+    raise min((e for e in failed.exceptions if isinstance(e, ApiError)), key=lambda e: not isinstance(e, NotFound))

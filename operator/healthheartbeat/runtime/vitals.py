@@ -1,0 +1,66 @@
+"""How this operator is, for its own endpoints (seed section 27; decision 29)."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from healthheartbeat.runtime.clock import Clock
+from healthheartbeat.runtime.fleet import Fleet
+from healthheartbeat.runtime.reports import Reports
+from healthheartbeat.runtime.sweeper import Sweeper
+
+
+class Vitals:
+    """Answers what `runtime.endpoints` asks; `started`: whether the watch on the resources is up."""
+
+    def __init__(self, fleet: Fleet, reports: Reports, *, now: Clock, started: asyncio.Event) -> None:
+        self._fleet = fleet
+        self._reports = reports
+        self._now = now
+        self._started = started
+        self._began_ms = now().mono_ms
+
+    @property
+    def uptime_s(self) -> float:
+        """Seconds since the process was put together."""
+        return (self._now().mono_ms - self._began_ms) / 1000
+
+    @property
+    def last_sweep_ms(self) -> int | None:
+        """When the latest sweep of any resource was completed."""
+        return max((done.wall_ms for sweeper in self._fleet.sweepers if (done := sweeper.completed)), default=None)
+
+    @property
+    def reports(self) -> Sequence[Mapping[str, Any]]:
+        """The last reports, oldest first."""
+        return self._reports.kept
+
+    def problems(self) -> list[str]:
+        """Why the operator's health is red; empty is green."""
+        return [problem for sweeper in self._fleet.sweepers for problem in self._problems(sweeper)]
+
+    def ready(self) -> tuple[bool, str]:
+        """Ready as soon as the resources are watched, whatever their bots do."""
+        if not self._started.is_set():
+            return False, "not watching resources yet: the API server has not answered"
+        roles = Counter(candidate.role for candidate in self._fleet.candidates)
+        held = ", ".join(f"{role} of {count}" for role, count in sorted(roles.items()))
+        return True, f"watching {roles.total()} resources" + (f": {held}" if held else "")
+
+    def _problems(self, sweeper: Sweeper) -> list[str]:
+        now, watch = self._now(), sweeper.watch
+        if watch.reading is None:
+            return [f"{sweeper.key}: its registry was never loaded: {sweeper.failure or 'no answer yet'}"]
+        if watch.reading.config is None:
+            return [f"{sweeper.key}: it never had a spec that could be taken"]
+        found = []
+        limit_ms = 2 * watch.policy.interval_ms
+        last_ms = sweeper.completed.mono_ms if sweeper.completed else sweeper.began_ms
+        if now.mono_ms - last_ms > limit_ms:
+            found.append(f"{sweeper.key}: no sweep was completed within {limit_ms / 1000:g} s")
+        if watch.registry.age_ms(now.mono_ms) > limit_ms:
+            found.append(f"{sweeper.key}: its registry could not be read: {sweeper.failure or 'no answer'}")
+        if watch.report is not None and watch.report.deferred_count:
+            found.append(f"{sweeper.key}: {watch.report.deferred_count} bots were not polled in the last sweep")
+        return found

@@ -1,0 +1,258 @@
+"""The restart budget holds over any schedule of misses, recoveries, slow and failing API calls, operator crashes, two
+leaders and clock steps; judged by the DELETEs that the API server meets, by true time.
+
+The real Sweeper with its Reader, Restarts and StatusWriter runs against a made cluster on virtual time.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from hypothesis import event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from structlog.testing import capture_logs
+from support.fake_cluster import CALL_TIMEOUT_S, Fate, FakeCluster, Verb
+from support.made_world import MadeWorld
+from support.oracle import over_budget
+from support.virtual_time import Clock, VirtualLoop
+
+from healthheartbeat.api.annotations import PAUSE_PREFIX
+from healthheartbeat.api.codes import AlertName, BotState, MissReason
+from healthheartbeat.core.verdict import Outcome, Verdict
+
+INTERVAL_S = 3
+THRESHOLD = 2
+BUDGET = 2
+WINDOW_S = 60
+SLUGS = ("a", "b", "twin")
+SILENCE_S = 2 * INTERVAL_S + 1 + 1 + CALL_TIMEOUT_S
+"""A bot that has been silent for so long is known to be, in whatever status is written."""
+
+WELL = Verdict.healthy()
+SICK = Verdict.miss(MissReason.HTTP_STATUS, "HTTP 503, expected 200")
+DOUBT = Verdict.unknown("no file descriptor left")
+SILENT = None
+
+slugs = st.sampled_from(SLUGS)
+verdicts = st.sampled_from([WELL, SICK, SILENT, DOUBT])
+bad_fates = st.sampled_from([fate for fate in Fate if fate not in (Fate.WELL, Fate.FROZEN)])
+
+
+class Operators(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = VirtualLoop()
+        self.cluster = FakeCluster(
+            spec={
+                "heartbeatIntervalSeconds": INTERVAL_S,
+                "missedHeartbeatsToAlert": THRESHOLD,
+                "restart": {"budget": BUDGET, "windowSeconds": WINDOW_S, "startupGraceSeconds": 0},
+                "bots": [{"slug": slug} for slug in SLUGS],
+            }
+        )
+        self.cluster.deploy("twin")  # two replicas
+        self.cluster.bots["twin"].replicas = 2
+        self.cluster.on_write = self.status_is_written
+        self.cluster.on_send = self.delete_is_sent
+        self.born = 0
+        self.alive: list[MadeWorld] = []
+        self.everyone: list[MadeWorld] = []
+        self.forward_steps: list[tuple[float, float]] = []
+        self.down_since: dict[str, float] = {}
+        self.broken: list[str] = []
+        self.exits = contextlib.ExitStack()
+        self.logs = self.exits.enter_context(capture_logs())
+
+    def do(self, story: Coroutine[Any, Any, Any]) -> None:
+        self.loop.run_until_complete(story)
+
+    @initialize(settled=st.booleans())
+    def begin(self, settled: bool) -> None:  # noqa: FBT001 - drawn
+        self.start(0)
+        if settled:
+            self.pass_time(2 * INTERVAL_S * 10)
+
+    # What may happen
+
+    @rule(tenths=st.integers(1, 600))
+    def pass_time(self, tenths: int) -> None:
+        self.do(asyncio.sleep(tenths / 10))
+
+    @rule(slug=slugs, now=verdicts, later=verdicts)
+    def behave(self, slug: str, now: Verdict | None, later: Verdict | None) -> None:
+        self.cluster.answer(slug, now)
+        self.cluster.bots[slug].newborn = later
+
+    @rule(slug=slugs, verdict=st.sampled_from([SICK, SILENT]), seconds=st.integers(10, 90))
+    def crash_loop(self, slug: str, verdict: Verdict | None, seconds: int) -> None:
+        self.behave(slug, verdict, verdict)
+        self.do(asyncio.sleep(seconds))
+
+    @rule(verb=st.sampled_from(Verb), fates=st.lists(bad_fates, min_size=1, max_size=4))
+    def bad_weather(self, verb: Verb, fates: list[Fate]) -> None:
+        self.cluster.doom(verb, *fates)
+
+    @rule()
+    def the_weather_clears(self) -> None:
+        for fates in self.cluster.fates.values():
+            fates.clear()
+
+    @precondition(lambda self: len(self.alive) < 2)
+    @rule(ahead_s=st.sampled_from([0, 0, 0, 1, -1, 300, -300]))
+    def start(self, ahead_s: int) -> None:
+        self.born += 1
+        clock = Clock(self.loop, ahead_ms=1000 * ahead_s + self.born, booted_ms=7_000_000 * self.born)
+        # A wall clock that is ahead of its predecessor's is to the next process as a step forward.
+        self.forward_steps.append((self.loop.time(), 301.0 + (1 + self.born) / 1000 if ahead_s else 0.1))
+
+        async def begin() -> None:
+            world = MadeWorld(self.cluster, holder=f"op-{self.born}", clock=clock)
+            world.start()
+            self.alive.append(world)
+            self.everyone.append(world)
+
+        self.do(begin())
+
+    @precondition(lambda self: self.alive)
+    @rule(which=st.integers(0, 1))
+    def crash(self, which: int) -> None:
+        world = self.alive.pop(which % len(self.alive))
+        self.do(world.die())
+
+    @precondition(lambda self: self.alive)
+    @rule(after_ms=st.integers(1, 60))
+    def crash_soon_after_a_delete_or_write(self, after_ms: int) -> None:
+        """The moments that matter are milliseconds long: wait for one."""
+
+        async def wait() -> None:
+            seen = len(self.cluster.calls)
+            until = self.loop.time() + 30
+            while self.loop.time() < until:
+                await asyncio.sleep(0.002)
+                if any(verb in (Verb.DELETE, Verb.LIST) for _, verb, _ in self.cluster.calls[seen:]):
+                    break
+            await asyncio.sleep(after_ms / 1000)
+
+        self.do(wait())
+        self.crash(0)
+
+    @precondition(lambda self: self.alive)
+    @rule(which=st.integers(0, 1))
+    def terminate(self, which: int) -> None:
+        world = self.alive.pop(which % len(self.alive))
+        self.do(world.stop())
+
+    @precondition(lambda self: self.alive)
+    @rule(which=st.integers(0, 1), by_s=st.sampled_from([-3600, -61, -5, 5, 61, 3600]))
+    def clock_steps(self, which: int, by_s: int) -> None:
+        self.alive[which % len(self.alive)].clock.ahead_ms += by_s * 1000
+        if by_s > 0:
+            self.forward_steps.append((self.loop.time(), float(by_s)))
+        else:  # the next process's clock was not set back
+            self.forward_steps.append((self.loop.time(), float(-by_s)))
+
+    @precondition(lambda self: self.alive)
+    @rule(which=st.integers(0, 1))
+    def wake(self, which: int) -> None:
+        self.alive[which % len(self.alive)].sweeper.wake()
+
+    @rule()
+    def somebody_else_changes_the_resource(self) -> None:
+        self.cluster.annotate("somebody", str(self.cluster.version))
+
+    @rule(slug=slugs, paused=st.booleans())
+    def pause(self, slug: str, paused: bool) -> None:  # noqa: FBT001 - drawn
+        self.cluster.annotate(PAUSE_PREFIX + slug, '{"until": null}' if paused else None)
+
+    # What must hold
+
+    def delete_is_sent(self, slug: str, uid: str, sender: str) -> None:
+        """No pod is deleted without its own threshold of misses in a row, seen by whoever deletes it."""
+        world = next(world for world in self.everyone if world.holder == sender)
+        outcomes = [outcome for _, _, probed, outcome in world.probes if probed == uid and outcome is not Outcome.UNKNOWN]
+        streak = 0
+        for outcome in outcomes:
+            streak = streak + 1 if outcome is Outcome.MISS else 0
+        if streak < THRESHOLD:
+            self.broken.append(f"{sender} deletes {uid} of {slug} after {streak} misses of its own")
+        if any(delete.uid == uid and delete.sender == sender and delete.carried_out for delete in self.cluster.deletes):
+            self.broken.append(f"{sender} deletes {uid} a second time")
+
+    def status_is_written(self, before: Mapping[str, Any], after: Mapping[str, Any], sender: str) -> None:
+        now_s = self.loop.time()
+        world = next(world for world in self.everyone if world.holder == sender)
+        old = {entry["slug"]: entry for entry in before.get("bots", ())}
+        for entry in after.get("bots", ()):
+            slug = entry["slug"]
+            if entry["state"] == BotState.HEALTHY and self.silent_for_s(world, slug) > SILENCE_S:
+                self.broken.append(f"{sender} writes {slug} as Healthy, silent for {self.silent_for_s(world, slug)} s")
+            was, is_now = (AlertName.BOT_DOWN in one.get("firing", ()) for one in (old.get(slug, {}), entry))
+            if is_now and not was:
+                self.down_since[slug] = now_s
+            if was and not is_now and len(self.alive) < 2 and not self.answered_since(slug, self.down_since[slug] - 5.1):
+                self.broken.append(f"{sender} drops the page of {slug}, which never answered well")
+
+    def silent_for_s(self, world: MadeWorld, slug: str) -> float:
+        heard = [at_s for at_s, probed, _, outcome in world.probes if probed == slug and outcome is Outcome.HEALTHY]
+        return self.loop.time() - max(heard, default=0.0)
+
+    def answered_since(self, slug: str, since_s: float) -> bool:
+        return any(
+            at_s >= since_s and probed == slug and outcome is Outcome.HEALTHY
+            for world in self.everyone
+            for at_s, probed, _, outcome in world.probes
+        )
+
+    @invariant()
+    def never_more_restarts_than_the_budget_in_any_window(self) -> None:
+        words = over_budget(
+            self.cluster.deletes,
+            budget=BUDGET,
+            window_s=WINDOW_S,
+            forward_steps=self.forward_steps,
+            slack_s=INTERVAL_S + CALL_TIMEOUT_S,
+        )
+        assert not words
+
+    @invariant()
+    def nothing_else_was_broken(self) -> None:
+        assert not self.broken
+
+    @invariant()
+    def a_silent_bot_is_never_healthy(self) -> None:
+        for world in self.alive:
+            for slug, ledger in world.sweeper.watch.resource.bots.items():
+                if self.silent_for_s(world, slug) > SILENCE_S:
+                    assert ledger.state is not BotState.HEALTHY
+
+    @invariant()
+    def no_task_of_the_operator_fails(self) -> None:
+        assert not [entry for entry in self.logs if entry["event"] == "OPERATOR_FAULT"]
+
+    def teardown(self) -> None:
+        event("DELETEs met", len(self.cluster.deletes))
+        event("budget exhausted", any(entry["event"].endswith("EXHAUSTED") for entry in self.logs))
+        event("restarts of another adopted", any(entry["event"].startswith("RESTARTS_OF") for entry in self.logs))
+        try:
+            for world in self.alive:
+                self.do(world.die())
+            left = asyncio.all_tasks(self.loop)
+            for task in left:
+                task.cancel()
+            if left:
+                self.do(_gathered(left))
+        finally:
+            self.loop.close()
+            self.exits.close()
+
+
+async def _gathered(tasks: set["asyncio.Task[Any]"]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+TestTheRestartBudget = Operators.TestCase
+TestTheRestartBudget.settings = settings(
+    max_examples=300, stateful_step_count=max(25, settings().stateful_step_count)
+)

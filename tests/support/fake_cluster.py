@@ -1,0 +1,332 @@
+"""The smallest API server and cluster that restarts can go wrong on: one resource, its bots' pods, and bad weather.
+
+Everything happens on the running loop's time. A request that has left is carried out whatever becomes of its sender, as
+on a real network; a status is written under its resourceVersion or not at all.
+"""
+
+import asyncio
+import copy
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from support.virtual_time import BORN_MS
+
+from healthheartbeat.adapters.kube.errors import ApiUnavailable, Conflict, Forbidden, NotFound
+from healthheartbeat.api.codes import MissReason
+from healthheartbeat.core.restart import PodFacts
+from healthheartbeat.core.verdict import Verdict
+
+T = TypeVar("T")
+
+CALL_TIMEOUT_S = 5.0
+REPLACED_AFTER_S = 0.5
+ENDED_AFTER_S = 0.3
+
+
+class Verb(StrEnum):
+    """The calls that the operator makes."""
+
+    READ = "read"
+    LIST = "list"
+    WRITE = "write"
+    DELETE = "delete"
+
+
+class Fate(StrEnum):
+    """What becomes of one call."""
+
+    WELL = "well"
+    FORBIDDEN = "forbidden"
+    SLOW = "slow"  # carried out and answered, just within the client's timeout
+    LOST_REQUEST = "lost request"
+    LOST_REPLY = "lost reply"
+    LATE = "late"  # carried out after the client has given up
+    FROZEN = "frozen"  # neither carried out nor answered, and nobody's timeout ends it
+
+
+@dataclass(slots=True)
+class FakePod:
+    """One pod. `verdict` is what a probe of it finds, after `answers_after_s`; None: nothing until the deadline."""
+
+    uid: str
+    name: str
+    slug: str
+    born_s: float
+    verdict: Verdict | None = field(default_factory=Verdict.healthy)
+    answers_after_s: float = 0.01
+    terminating: bool = False
+    listed: bool = True
+    controller_kind: str | None = "ReplicaSet"
+    stuck: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """One DELETE as the API server met it. `carried_out`: it was what set the pod's end."""
+
+    slug: str
+    uid: str
+    sender: str
+    sent_s: float
+    met_s: float
+    refused: bool
+    carried_out: bool
+
+
+@dataclass(slots=True)
+class FakeBot:
+    """What replaces a bot's pods. `newborn`: what a probe of a replacement finds."""
+
+    slug: str
+    replicas: int = 1
+    newborn: Verdict | None = field(default_factory=Verdict.healthy)
+
+
+@dataclass(slots=True)
+class FakeCluster:
+    """One resource `ns/hh` and its bots. `fates`: of the next calls by verb; then everything goes well again."""
+
+    spec: dict[str, Any]
+    bots: dict[str, FakeBot] = field(default_factory=dict)
+    pods: dict[str, FakePod] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    status: dict[str, Any] = field(default_factory=dict)
+    version: int = 1
+    generation: int = 1
+    gone: bool = False
+    replacing: bool = True
+    latency_s: float = 0.004
+    fates: dict[Verb, deque[Fate]] = field(default_factory=lambda: {verb: deque() for verb in Verb})
+    deletes: list[Delete] = field(default_factory=list)
+    calls: list[tuple[float, Verb, str]] = field(default_factory=list)
+    on_write: Callable[[Mapping[str, Any], Mapping[str, Any], str], None] | None = None
+    on_send: Callable[[str, str, str], None] | None = None
+    _births: int = 0
+
+    def __post_init__(self) -> None:
+        for slug in [bot["slug"] for bot in self.spec.get("bots", ())]:
+            self.deploy(slug)
+
+    # What people and controllers do
+
+    def deploy(self, slug: str, *, replicas: int = 1, verdict: Verdict | None = None, age_s: float = 3600.0) -> None:
+        """Run `replicas` pods for `slug`, of a Deployment."""
+        self.bots[slug] = FakeBot(slug=slug, replicas=replicas)
+        for _ in range(replicas):
+            self.give_birth(slug, verdict=verdict or Verdict.healthy(), age_s=age_s)
+
+    def give_birth(self, slug: str, *, verdict: Verdict | None, age_s: float = 0.0) -> FakePod:
+        """Start one more pod of `slug`."""
+        self._births += 1
+        name = f"{slug}-{self._births}"
+        born_s = self._time() - age_s
+        pod = FakePod(uid=f"uid-{name}", name=name, slug=slug, born_s=born_s, verdict=verdict)
+        self.pods[pod.uid] = pod
+        return pod
+
+    def pods_of(self, slug: str) -> list[FakePod]:
+        """The pods of a bot, terminating ones too."""
+        return [pod for pod in self.pods.values() if pod.slug == slug]
+
+    def answer(self, slug: str, verdict: Verdict | None, *, newborn: Verdict | None = None) -> None:
+        """From now on every pod of `slug` answers so, and its replacements as `newborn` (by default well)."""
+        for pod in self.pods_of(slug):
+            pod.verdict = verdict
+        self.bots[slug].newborn = newborn or Verdict.healthy()
+
+    def crash_loop(self, slug: str, verdict: Verdict) -> None:
+        """From now on every pod of `slug` answers so, and every replacement too."""
+        self.answer(slug, verdict, newborn=verdict)
+
+    def set_spec(self, **changes: Any) -> None:
+        """Change the spec as `kubectl apply` does."""
+        self.spec = {**self.spec, **changes}
+        self.generation += 1
+        self.version += 1
+
+    def annotate(self, key: str, value: str | None) -> None:
+        """Change an annotation, None to take it away."""
+        self.annotations = {name: old for name, old in self.annotations.items() if name != key}
+        if value is not None:
+            self.annotations[key] = value
+        self.version += 1
+
+    def doom(self, verb: Verb, *fates: Fate) -> None:
+        """What the next calls of `verb` come to."""
+        self.fates[verb].extend(fates)
+
+    # What the operator calls
+
+    async def read(self, sender: str) -> dict[str, Any]:
+        """The whole resource as of one moment."""
+
+        def effect() -> dict[str, Any]:
+            if self.gone:
+                raise NotFound(404, "NotFound", "get healthheartbeats ns/hh: not found")
+            metadata = {
+                "namespace": "ns",
+                "name": "hh",
+                "uid": "uid-hh",
+                "generation": self.generation,
+                "resourceVersion": str(self.version),
+                "annotations": dict(self.annotations),
+            }
+            return {"metadata": metadata, "spec": copy.deepcopy(self.spec), "status": copy.deepcopy(self.status)}
+
+        return await self._call(Verb.READ, sender, effect)
+
+    async def list_pods(self, slug: str, sender: str) -> tuple[PodFacts, ...]:
+        """Every pod that the bot's Service selects."""
+
+        def effect() -> tuple[PodFacts, ...]:
+            return tuple(self._facts(pod) for pod in self.pods_of(slug))
+
+        return await self._call(Verb.LIST, sender, effect)
+
+    async def write_status(self, body: Mapping[str, Any], version: str, sender: str) -> str:
+        """A merge patch of the status under `version`; returns the new one."""
+        content = copy.deepcopy(dict(body))
+
+        def effect() -> str:
+            if self.gone:
+                raise NotFound(404, "NotFound", "patch healthheartbeats ns/hh: not found")
+            if version != str(self.version):
+                raise Conflict(409, "Conflict", f"patch ns/hh: at {self.version}, not {version}")
+            before = self.status
+            merged = {**before, **content}
+            self.status = {key: value for key, value in merged.items() if value is not None}
+            self.version += 1
+            if self.on_write is not None:
+                self.on_write(before, self.status, sender)
+            return str(self.version)
+
+        return await self._call(Verb.WRITE, sender, effect)
+
+    async def delete_pod(self, pod: PodFacts, sender: str) -> None:
+        """One DELETE with the UID as a precondition. Raises as the client does."""
+        sent_s = self._time()
+        slug = self.pods[pod.uid].slug if pod.uid in self.pods else ""
+        if self.on_send is not None:
+            self.on_send(slug, pod.uid, sender)
+
+        def meet(*, refused: bool, carried_out: bool) -> None:
+            self.deletes.append(
+                Delete(
+                    slug=slug,
+                    uid=pod.uid,
+                    sender=sender,
+                    sent_s=sent_s,
+                    met_s=self._time(),
+                    refused=refused,
+                    carried_out=carried_out,
+                )
+            )
+
+        def effect() -> None:
+            there = self.pods.get(pod.uid)
+            if there is None:
+                meet(refused=True, carried_out=False)
+                raise NotFound(404, "NotFound", f"delete pods ns/{pod.name}: not found")
+            meet(refused=False, carried_out=not there.terminating)
+            if not there.terminating:
+                self._terminate(there)
+
+        await self._call(Verb.DELETE, sender, effect, refuse=lambda: meet(refused=True, carried_out=False))
+
+    async def probe(self, uid: str, timeout_s: float) -> Verdict:
+        """What a probe of one pod finds."""
+        pod = self.pods.get(uid)
+        if pod is None:
+            return Verdict.miss(MissReason.CONNECTION_FAILED, "connection refused")
+        if pod.verdict is None or pod.answers_after_s > timeout_s:
+            await asyncio.sleep(timeout_s)
+            return Verdict.miss(MissReason.TIMEOUT, f"no answer within {timeout_s:g} s")
+        await asyncio.sleep(pod.answers_after_s)
+        return pod.verdict
+
+    # How it does it
+
+    def _time(self) -> float:
+        try:
+            return asyncio.get_running_loop().time()
+        except RuntimeError:  # while a test is being set up
+            return 0.0
+
+    def _facts(self, pod: FakePod) -> PodFacts:
+        born_ms = BORN_MS + round(pod.born_s * 1000)
+        return PodFacts(
+            uid=pod.uid,
+            name=pod.name,
+            created_ms=born_ms,
+            terminating=pod.terminating,
+            stuck_after_ms=born_ms if pod.stuck and pod.terminating else None,
+            controller_kind=pod.controller_kind,
+        )
+
+    def _terminate(self, pod: FakePod) -> None:
+        loop = asyncio.get_running_loop()
+        pod.terminating, pod.listed = True, False
+        if not pod.stuck:
+            loop.call_later(ENDED_AFTER_S, self.pods.pop, pod.uid, None)
+        if self.replacing:
+            loop.call_later(REPLACED_AFTER_S, self._replace, pod.slug)
+
+    def _replace(self, slug: str) -> None:
+        bot = self.bots[slug]
+        if sum(not pod.terminating for pod in self.pods_of(slug)) < bot.replicas:
+            self.give_birth(slug, verdict=bot.newborn)
+
+    async def _call(
+        self, verb: Verb, sender: str, effect: Callable[[], T], *, refuse: Callable[[], None] | None = None
+    ) -> T:
+        """Send one call; its effect happens on the server's side, whether or not the sender is still there."""
+        loop = asyncio.get_running_loop()
+        self.calls.append((loop.time(), verb, sender))
+        fate = self.fates[verb].popleft() if self.fates[verb] else Fate.WELL
+        if fate is Fate.FROZEN:
+            await loop.create_future()
+        answer: asyncio.Future[T] = loop.create_future()
+        travel_s = {Fate.SLOW: CALL_TIMEOUT_S * 0.8, Fate.LATE: CALL_TIMEOUT_S * 1.4}.get(fate, self.latency_s)
+
+        def forbid() -> T:
+            if refuse is not None:
+                refuse()
+            raise Forbidden(403, "Forbidden", f"{verb}: not allowed")
+
+        def arrive() -> None:
+            try:
+                result = forbid() if fate is Fate.FORBIDDEN else effect()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the sender's answer
+                reply = _settle(answer, error=error)
+            else:
+                reply = _settle(answer, result=result)
+            if fate is not Fate.LOST_REPLY:
+                loop.call_later(self.latency_s, reply)
+
+        if fate is not Fate.LOST_REQUEST:
+            loop.call_later(travel_s, arrive)
+        return await _answered(answer, verb)
+
+
+def _settle(answer: "asyncio.Future[Any]", *, result: Any = None, error: Exception | None = None) -> Callable[[], None]:
+    def reply() -> None:
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(result)
+        else:
+            answer.set_exception(error)
+
+    return reply
+
+
+async def _answered(answer: Awaitable[T], verb: Verb) -> T:
+    try:
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            return await answer
+    except TimeoutError:
+        words = f"{verb}: no answer within {CALL_TIMEOUT_S:g} s"
+        raise ApiUnavailable(0, "Timeout", words, maybe_done=True) from None

@@ -1,0 +1,242 @@
+"""The outside of one operator process, made of fakes around a `FakeCluster`: everything that a Sweeper touches."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from support.fake_cluster import CALL_TIMEOUT_S, FakeCluster
+from support.virtual_time import Clock
+
+from healthheartbeat.adapters.kube.errors import ApiUnavailable, Conflict, Forbidden, NotFound
+from healthheartbeat.adapters.kube.pods import DeleteOutcome, DeleteResult
+from healthheartbeat.adapters.metrics import Metrics
+from healthheartbeat.api.annotations import pauses
+from healthheartbeat.api.codes import AlertName
+from healthheartbeat.api.config import Config, ConfigError, load
+from healthheartbeat.api.report import OperationsReport
+from healthheartbeat.core.alerts import Alert
+from healthheartbeat.core.registry import Bot, Pod, Registry
+from healthheartbeat.core.restart import PodFacts
+from healthheartbeat.core.verdict import Outcome, Verdict
+from healthheartbeat.runtime.reading import Reading, Refusal
+from healthheartbeat.runtime.sweeper import Sweeper
+from healthheartbeat.runtime.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One call of `Pages.publish`."""
+
+    at_s: float
+    firing: frozenset[tuple[AlertName, str | None]]
+    may_resolve: bool
+    ends_at_ms: int
+
+
+@dataclass(slots=True)
+class MadePages:
+    """Remembers what was to fire."""
+
+    published: list[Published] = field(default_factory=list)
+    adopted: list[frozenset[tuple[AlertName, str | None]]] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    troubles: tuple[str, ...] = ()
+
+    def publish(
+        self, healthheartbeat: str, firing: tuple[Alert, ...], *, now_ms: int, ends_at_ms: int, may_resolve: bool = True
+    ) -> None:
+        del healthheartbeat, now_ms
+        self.published.append(
+            Published(
+                at_s=asyncio.get_running_loop().time(),
+                firing=_keys(firing),
+                may_resolve=may_resolve,
+                ends_at_ms=ends_at_ms,
+            )
+        )
+
+    def adopt(self, healthheartbeat: str, firing: tuple[Alert, ...], *, now_ms: int) -> None:
+        del healthheartbeat, now_ms
+        self.adopted.append(_keys(firing))
+
+    def drop(self, healthheartbeat: str) -> None:
+        self.dropped.append(healthheartbeat)
+
+    def problems(self) -> tuple[str, ...]:
+        return self.troubles
+
+    @property
+    def firing(self) -> frozenset[tuple[AlertName, str | None]]:
+        return self.published[-1].firing if self.published else frozenset()
+
+
+def _keys(firing: tuple[Alert, ...]) -> frozenset[tuple[AlertName, str | None]]:
+    return frozenset((alert.name, alert.slug) for alert in firing)
+
+
+@dataclass(slots=True)
+class MadeWorld:
+    """One process, named `holder`. After `die` nothing it still does reaches the cluster: a crash, at any await."""
+
+    cluster: FakeCluster
+    holder: str = "op-1"
+    clock: Clock = field(default_factory=lambda: Clock(asyncio.get_event_loop()))
+    reports: list[OperationsReport] = field(default_factory=list)
+    reported_s: list[float] = field(default_factory=list)
+    events: list[tuple[str, str]] = field(default_factory=list)
+    probes: list[tuple[float, str, str, Outcome]] = field(default_factory=list)
+    in_flight: int = 0
+    most_in_flight: int = 0
+    pages: MadePages = field(default_factory=MadePages)
+    metrics: Metrics = field(default_factory=Metrics)
+    kill_switch: bool | None = None
+    leads: bool = True
+    dead: bool = False
+    sweeper: Sweeper = field(init=False)
+    _task: "asyncio.Task[None] | None" = None
+
+    def __post_init__(self) -> None:
+        self.sweeper = Sweeper("ns", "hh", self.world(), leads=lambda: self.leads)
+
+    def world(self) -> World:
+        """What the Sweeper is handed."""
+        return World(
+            now=self.clock,
+            read=self._read,
+            probe=self._probe,
+            list_pods=self._list_pods,
+            delete_pod=self._delete_pod,
+            write_status=self._write_status,
+            record_event=self._record_event,
+            pages=self.pages,
+            metrics=self.metrics,
+            report=self._report,
+            holder=self.holder,
+            call_timeout_ms=round(CALL_TIMEOUT_S * 1000),
+        )
+
+    def start(self) -> "asyncio.Task[None]":
+        """Begin to sweep."""
+        self._task = asyncio.get_running_loop().create_task(self.sweeper.run(), name=f"sweeper of {self.holder}")
+        return self._task
+
+    async def stop(self) -> None:
+        """End as a terminating process does, winding up. A sweeper that failed fails the test here."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            if not self._task.cancelled():
+                self._task.result()
+
+    async def die(self) -> None:
+        """End as a killed process does."""
+        self.dead = True
+        await self.stop()
+
+    async def sweeps(self, number: int) -> list[OperationsReport]:
+        """Wait for so many reports from now on, and return them."""
+        begin = len(self.reports)
+        while len(self.reports) < begin + number:
+            if self._task is not None and self._task.done():
+                self._task.result()
+                raise AssertionError("the sweeper ended")
+            await asyncio.sleep(0.01)
+        return self.reports[begin : begin + number]
+
+    def entry(self, slug: str) -> Mapping[str, Any]:
+        """A bot's entry in the status as the API server has it."""
+        return next(entry for entry in self.cluster.status["bots"] if entry["slug"] == slug)
+
+    def condition(self, kind: str) -> Mapping[str, Any]:
+        """A condition in the status as the API server has it."""
+        return next(entry for entry in self.cluster.status["conditions"] if entry["type"] == kind)
+
+    async def _alive(self) -> None:
+        if self.dead:
+            await asyncio.get_running_loop().create_future()
+
+    async def _read(self, namespace: str, name: str, last: Config | None) -> Reading:
+        del namespace, name
+        await self._alive()
+        now = self.clock()
+        resource = await self.cluster.read(self.holder)
+        await self._alive()
+        config, refusal = last, None
+        try:
+            config = load(resource)
+        except ConfigError as error:
+            refusal = Refusal(code=error.code, words=str(error))
+        bots = {} if config is None else _bots(config, self.cluster)
+        return Reading(
+            metadata=resource["metadata"],
+            status=resource["status"],
+            config=config,
+            registry=Registry(bots=bots, read_wall_ms=now.wall_ms, read_mono_ms=now.mono_ms),
+            pauses=pauses(resource["metadata"]["annotations"]),
+            refusal=refusal,
+            kill_switch=self.kill_switch,
+        )
+
+    async def _probe(self, bot: Bot, pod: Pod, timeout_s: float) -> Verdict:
+        await self._alive()
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            verdict = await self.cluster.probe(pod.uid, timeout_s)
+        finally:
+            self.in_flight -= 1
+        self.probes.append((asyncio.get_running_loop().time(), bot.slug, pod.uid, verdict.outcome))
+        return verdict
+
+    async def _list_pods(self, namespace: str, bot: Bot, registry: Registry) -> tuple[PodFacts, ...]:
+        del namespace, registry
+        await self._alive()
+        return await self.cluster.list_pods(bot.slug, self.holder)
+
+    async def _delete_pod(self, namespace: str, pod: PodFacts) -> DeleteResult:
+        del namespace
+        await self._alive()
+        try:
+            await self.cluster.delete_pod(pod, self.holder)
+        except (Forbidden, NotFound, Conflict) as error:
+            return DeleteResult(outcome=DeleteOutcome.REFUSED, words=str(error))
+        except ApiUnavailable as error:
+            return DeleteResult(outcome=DeleteOutcome.UNKNOWN, words=str(error))
+        return DeleteResult(outcome=DeleteOutcome.DELETED)
+
+    async def _write_status(self, namespace: str, name: str, status: Mapping[str, Any], version: str) -> str:
+        del namespace, name
+        await self._alive()
+        return await self.cluster.write_status(status, version, self.holder)
+
+    def _record_event(
+        self, metadata: Mapping[str, Any], *, warning: bool, reason: str, message: str, action: str
+    ) -> None:
+        del metadata, warning, action
+        self.events.append((reason, message))
+
+    def _report(self, report: OperationsReport) -> None:
+        self.reports.append(report)
+        self.reported_s.append(asyncio.get_running_loop().time())
+
+
+def _bots(config: Config, cluster: FakeCluster) -> dict[str, Bot]:
+    """The registry that the cluster's Services and EndpointSlices come to."""
+    return {
+        settings.slug: Bot(
+            slug=settings.slug,
+            service=settings.service,
+            path=f"/internal/health/{settings.slug}",
+            layer=settings.layer or "",
+            auto_restart=settings.auto_restart,
+            startup_grace_ms=settings.startup_grace_s * 1000,
+            pods=tuple(
+                Pod(uid=pod.uid, name=pod.name, address="127.0.0.1", port=8080)
+                for pod in cluster.pods_of(settings.slug)
+                if pod.listed
+            ),
+            selector={"app": settings.slug},
+        )
+        for settings in sorted(config.bots, key=lambda settings: settings.slug)
+    }

@@ -1,0 +1,50 @@
+"""The status is written under a resourceVersion or not at all (decision 20)."""
+
+import pytest
+
+from healthheartbeat.adapters.kube.errors import ApiUnavailable, Conflict, NotFound
+from healthheartbeat.adapters.kube.status import write_status
+from support.fake_api import FakeApi, hang, refusal, reply
+
+
+async def test_a_write_is_a_merge_patch_under_its_version_and_returns_the_next(api: FakeApi) -> None:
+    api.will(reply(200, {"metadata": {"resourceVersion": "8"}}))
+    async with api.client() as client:
+        assert await write_status(client, "ns", "production", {"downBots": 1}, "7", removed=["lastReport"]) == "8"
+    (request,) = api.requests
+    assert request.method == "PATCH"
+    assert request.target == "/apis/gov.polytraders.io/v1/namespaces/ns/healthheartbeats/production/status"
+    assert request.headers["content-type"] == "application/merge-patch+json"
+    assert request.json == {"metadata": {"resourceVersion": "7"}, "status": {"lastReport": None, "downBots": 1}}
+
+
+async def test_what_is_written_is_not_removed(api: FakeApi) -> None:
+    api.will(reply(200, {"metadata": {"resourceVersion": "8"}}))
+    async with api.client() as client:
+        await write_status(client, "ns", "production", {"downBots": 1}, "7", removed=["downBots"])
+    assert api.requests[0].json["status"] == {"downBots": 1}
+
+
+async def test_a_write_without_a_version_is_not_sent(api: FakeApi) -> None:
+    async with api.client() as client:
+        with pytest.raises(ValueError, match="under a resourceVersion or not at all"):
+            await write_status(client, "ns", "production", {}, "")
+    assert api.requests == []
+
+
+async def test_a_resource_that_changed_is_a_conflict(api: FakeApi) -> None:
+    api.will(refusal(409, "Conflict", "the object has been modified"), refusal(404, "NotFound"))
+    async with api.client() as client:
+        with pytest.raises(Conflict, match="the object has been modified; read it again and decide again"):
+            await write_status(client, "ns", "production", {}, "7")
+        with pytest.raises(NotFound):
+            await write_status(client, "ns", "production", {}, "7")
+
+
+async def test_a_write_without_an_answer_may_have_been_done(api: FakeApi) -> None:
+    api.will(hang, reply(200, {"metadata": {}}))
+    async with api.client() as client:
+        for _ in range(2):
+            with pytest.raises(ApiUnavailable) as caught:
+                await write_status(client, "ns", "production", {}, "7", timeout_s=0.1)
+            assert caught.value.maybe_done
