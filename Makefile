@@ -49,7 +49,7 @@ cluster-down: setup ## End it and remove what it left
 	$(BIN)/python -m harness down
 
 crds: setup ## Render crds/ from the Python types
-	$(BIN)/healthheartbeat crd > crds/healthheartbeats.gov.polytraders.io.yaml
+	$(BIN)/python -m healthheartbeat.api.crd > crds/healthheartbeats.gov.polytraders.io.yaml
 
 clean: ## Remove the virtual environment and caches of tools (not the cluster's programs)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -17,7 +17,7 @@ from healthheartbeat.adapters.kube.kinds import Kind
 from healthheartbeat.adapters.kube.transport import Sent, Transport
 
 DEFAULT_TIMEOUT_S: Final = 5.0
-PAGE_SIZE: Final = 100
+PAGE_SIZE: Final = 500
 """Objects per page of a list: some 20 ms of decoding, so that polls under way are not stalled for longer."""
 RELOAD_EVERY_S: Final = 10.0
 GONE: Final = 410
