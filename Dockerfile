@@ -1,32 +1,46 @@
 # syntax=docker/dockerfile:1
-# One image for the operator, the watchdog, the CLI and the sample bot.
+# One image for the operator, the watchdog, the command line and the sample bot.
 #
 #   docker build -t healthheartbeat .
 #
-# Behind a package index or a certificate authority of your own, hand pip its settings without leaving them in the image:
+# With a package index or a certificate authority of your own, hand pip its settings without leaving them in the image:
 #   docker build --secret id=pip,src=pip.conf --secret id=ca,src=ca-bundle.crt -t healthheartbeat .
 # with `cert = /run/secrets/ca` in the [global] part of that pip.conf.
 ARG BASE=python:3.11-slim-bookworm
 
-FROM ${BASE} AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+# What we depend on, locked by hash, in a layer of its own: it changes seldom.
+FROM ${BASE} AS dependencies
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 RUN python3 -m venv --without-pip /opt/healthheartbeat && python3 -m venv /opt/installer
-# What we depend on, locked by hash, in a layer of its own: it changes seldom.
 COPY requirements/runtime.txt requirements/
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
     /opt/installer/bin/pip --python /opt/healthheartbeat/bin/python3 install \
       --require-hashes --no-deps --only-binary=:all: -r requirements/runtime.txt
-# Our own package; what builds it is held to the same lock as the developers' tools.
+
+# Our own package, built by what the lock of the developers' tools says.
+FROM dependencies AS package
 COPY requirements/dev.txt requirements/
-COPY pyproject.toml README.md LICENSE* ./
-COPY operator operator
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
-    PIP_CONSTRAINT=/src/requirements/dev.txt /opt/installer/bin/pip wheel --no-deps --wheel-dir /wheels . \
- && /opt/installer/bin/pip --python /opt/healthheartbeat/bin/python3 install --no-index --no-deps /wheels/*.whl \
- && /opt/healthheartbeat/bin/python3 -m compileall -q -j 0 /opt/healthheartbeat/lib
+    awk '/^[a-z]/ { keep = /^(hatchling|packaging|pathspec|pluggy|trove-classifiers)==/ } keep' requirements/dev.txt >build.txt \
+ && /opt/installer/bin/pip install --require-hashes --no-deps --only-binary=:all: -r build.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY operator operator
+RUN /opt/installer/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
+ && /opt/installer/bin/pip --python /opt/healthheartbeat/bin/python3 install \
+      --no-index --no-deps --prefix /package /wheels/*.whl
 
 FROM ${BASE}
+# The standard library's bytecode, which some base images leave out: a root that cannot be written never keeps it, and
+# 97 bots would compile it 97 times over.
+RUN python3 -m compileall -q -j 0 -x 'test|idlelib|lib2to3|turtledemo' \
+      "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
+COPY --from=dependencies /opt/healthheartbeat /opt/healthheartbeat
+COPY --from=package /package /opt/healthheartbeat
+ENV PATH=/opt/healthheartbeat/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 65532:65532
+WORKDIR /
+ENTRYPOINT ["healthheartbeat"]
 ARG VERSION=0.0.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="healthheartbeat" \
@@ -34,12 +48,3 @@ LABEL org.opencontainers.image.title="healthheartbeat" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# The standard library's bytecode, which some base images leave out: a read-only root could never keep it, and 97 bots
-# would compile it 97 times over.
-RUN python3 -m compileall -q -j 0 -x 'test|idlelib|lib2to3|turtledemo' \
-      "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
-COPY --from=build /opt/healthheartbeat /opt/healthheartbeat
-ENV PATH=/opt/healthheartbeat/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-USER 65532:65532
-WORKDIR /
-ENTRYPOINT ["healthheartbeat"]

@@ -36,8 +36,8 @@ test: lint types unit ## Everything: all tiers, set-up included
 	$(BIN)/python -m harness build
 	$(BIN)/pytest tests/api tests/cluster --cluster=$(CLUSTER)
 
-demo: setup ## 97 bots on this machine: one dies, one hangs, one turns zombie, one crash-loops
-	$(BIN)/python -m demo
+demo: setup ## 97 bots: one dies, one hangs, one turns zombie, one crash-loops. On a cluster with CLUSTER=onenode|kind|current
+	$(BIN)/python -m demo $(if $(filter command environment,$(firstword $(origin CLUSTER))),--cluster=$(CLUSTER))
 
 bench: setup ## Figures: sweep of 97 bots, time from verdict to DELETE, cost of a probe
 	$(BIN)/python -m bench

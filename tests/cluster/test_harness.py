@@ -1,7 +1,6 @@
 """The ground that the other cluster tests stand on."""
 
 import json
-import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,15 +23,17 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 def pod_spec(script: str) -> dict[str, object]:
     return {
         "terminationGracePeriodSeconds": 0,
-        "containers": [{"name": "main", "image": images.BUSYBOX_IMAGE, "imagePullPolicy": "Never",
-                        "command": ["sh", "-c", script]}],
+        "containers": [
+            {"name": "main", "image": images.BUSYBOX_IMAGE, "imagePullPolicy": "Never", "command": ["sh", "-c", script]}
+        ],
     }
 
 
 def pod(name: str, script: str) -> dict[str, object]:
     """A pod that runs a shell script and ends when it is told to."""
     return {
-        "apiVersion": "v1", "kind": "Pod",
+        "apiVersion": "v1",
+        "kind": "Pod",
         "metadata": {"name": name, "labels": {"app": name}},
         "spec": pod_spec(script),
     }
@@ -40,10 +41,12 @@ def pod(name: str, script: str) -> dict[str, object]:
 
 def pod_ip(cluster: Cluster, namespace: str, name: str) -> str:
     """Its address once it is Running."""
+
     def running() -> str:
         status = cluster.get_json("pod", name, "-n", namespace)["status"]
         assert status["phase"] == "Running", status
         return str(status["podIP"])
+
     return until(running, what=f"pod {name} is Running", timeout_s=60)
 
 
@@ -52,7 +55,9 @@ def web(cluster: Cluster, namespace: str) -> str:
     """The IP of a pod that answers every GET with "it is web", behind a Service of its name."""
     script = "mkdir /tmp/www; echo 'it is web' >/tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www"
     service = {
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
         "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]},
     }
     cluster.apply(pod("web", script), service, namespace=namespace)
@@ -76,33 +81,47 @@ def test_a_pod_answers_at_its_own_address_and_at_its_services(cluster: Cluster, 
 def test_a_pod_reaches_a_service_by_name(cluster: Cluster, namespace: str, web: str) -> None:
     assert web
     url = f"http://web.{namespace}.svc.cluster.local/"
-    cluster.apply(pod("asker", f"until wget -q -O - {url}; do sleep 0.2; done; exec sleep 3600"),
-                  namespace=namespace)
+    cluster.apply(pod("asker", f"until wget -q -O - {url}; do sleep 0.2; done; exec sleep 3600"), namespace=namespace)
     pod_ip(cluster, namespace, "asker")
-    until(lambda: cluster.kubectl("logs", "asker", "-n", namespace).endswith("it is web\n"),
-          what=f"the asker was answered by {url}", timeout_s=30)
+    until(
+        lambda: cluster.kubectl("logs", "asker", "-n", namespace).endswith("it is web\n"),
+        what=f"the asker was answered by {url}",
+        timeout_s=30,
+    )
 
 
-def test_a_pod_has_a_token_that_the_api_knows_and_an_authority_to_verify_it_by(cluster: Cluster, namespace: str) -> None:
-    cluster.apply(pod("caller", "cat /var/run/secrets/kubernetes.io/serviceaccount/token; echo; exec sleep 3600"),
-                  namespace=namespace)
+def test_a_pod_has_a_token_that_the_api_knows_and_an_authority_to_verify_it_by(
+    cluster: Cluster, namespace: str
+) -> None:
+    cluster.apply(
+        pod("caller", "cat /var/run/secrets/kubernetes.io/serviceaccount/token; echo; exec sleep 3600"),
+        namespace=namespace,
+    )
     pod_ip(cluster, namespace, "caller")
     token = until(lambda: cluster.kubectl("logs", "caller", "-n", namespace), what="the pod has a token", timeout_s=30)
     review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token.strip()}}
     answer = json.loads(cluster.kubectl("create", "-o", "json", "-f", "-", text=json.dumps(review)))
     assert answer["status"]["user"]["username"] == f"system:serviceaccount:{namespace}:default"
-    authority = cluster.kubectl("exec", "caller", "-n", namespace, "--", "cat",
-                                "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
+    authority = cluster.kubectl(
+        "exec", "caller", "-n", namespace, "--", "cat", "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
+    )
     assert authority.startswith("-----BEGIN CERTIFICATE-----")
 
 
 def test_a_deleted_pod_is_made_again_by_its_deployment(cluster: Cluster, namespace: str) -> None:
     labels = {"app": "again"}
-    cluster.apply({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "again"},
-        "spec": {"selector": {"matchLabels": labels},
-                 "template": {"metadata": {"labels": labels}, "spec": pod_spec("exec sleep 3600")}},
-    }, namespace=namespace)
+    cluster.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "again"},
+            "spec": {
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": pod_spec("exec sleep 3600")},
+            },
+        },
+        namespace=namespace,
+    )
 
     def running_uid() -> str:
         (only,) = cluster.get_json("pods", "-n", namespace, "-l", "app=again")["items"]
@@ -124,8 +143,11 @@ def test_a_frozen_api_server_says_nothing_until_it_is_thawed(cluster: Cluster) -
             cluster.kubectl("get", "--raw", "/readyz", "--request-timeout=2s")
     finally:
         server.thaw()
-    until(lambda: cluster.kubectl("get", "--raw", "/readyz", "--request-timeout=2s") == "ok",
-          what="the API server answers again", timeout_s=30)
+    until(
+        lambda: cluster.kubectl("get", "--raw", "/readyz", "--request-timeout=2s") == "ok",
+        what="the API server answers again",
+        timeout_s=30,
+    )
 
 
 @pytest.mark.parametrize("name", ["kube-apiserver", "etcd"])
@@ -135,8 +157,11 @@ def test_a_component_that_was_killed_comes_back_with_what_it_knew(cluster: Clust
     component = cluster.component(name)
     component.kill()
     component.start()
-    until(lambda: cluster.exists("configmap", f"mark-{mark}", "-n", namespace),
-          what="the API server has what it had", timeout_s=30)
+    until(
+        lambda: cluster.exists("configmap", f"mark-{mark}", "-n", namespace),
+        what="the API server has what it had",
+        timeout_s=30,
+    )
 
 
 def test_a_program_of_this_machine_runs_in_the_nodes_network(cluster: Cluster, web: str, tmp_path: Path) -> None:
@@ -160,7 +185,3 @@ def test_what_runs_in_the_node_can_cut_a_pod_off(cluster: Cluster, web: str) -> 
     finally:
         cluster.run_in_node(["nft", "delete", "table", "inet", "cut"])
     assert cluster.fetch(f"http://{web}:8080/").status == 200
-
-
-def test_a_tests_kubeconfig_is_not_the_users(cluster: Cluster) -> None:
-    assert str(cluster.kubeconfig) != os.environ.get("KUBECONFIG", str(Path.home() / ".kube/config"))

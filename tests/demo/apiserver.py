@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from demo.store import Change, RefusedError, Resource, Store
+from demo.store import RefusedError, Resource, Store
 from healthheartbeat.api import names
 
 HEALTHHEARTBEATS: Final = Resource(names.GROUP, names.VERSION, names.PLURAL, names.KIND, has_status=True)
@@ -23,7 +23,12 @@ SERVICES: Final = Resource("", "v1", "services", "Service")
 CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
 ENDPOINT_SLICES: Final = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
-RESOURCES: Final = (HEALTHHEARTBEATS, PODS, SERVICES, CONFIG_MAPS, ENDPOINT_SLICES, EVENTS)
+NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+DEFINITIONS: Final = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
+)
+RESOURCES: Final = (HEALTHHEARTBEATS, PODS, SERVICES, CONFIG_MAPS, ENDPOINT_SLICES, EVENTS, NAMESPACES, DEFINITIONS)
+"""kopf watches nothing before discovery has shown it namespaces and definitions, though it never asks for any."""
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -59,7 +64,9 @@ class ApiServer:
         except RefusedError as error:
             return _status(error.status, error.reason, str(error))
         except web.HTTPNotFound:
-            return web.Response(status=404, text="404 page not found\n")  # a kind that is not served: no Status, as ever
+            return web.Response(
+                status=404, text="404 page not found\n"
+            )  # a kind that is not served: no Status, as ever
         except web.HTTPMethodNotAllowed:
             return _status(405, "MethodNotAllowed", f"{request.method} {request.path} is not known here")
         except ValueError as error:
@@ -80,7 +87,7 @@ class ApiServer:
         entries: list[dict[str, Any]] = []
         for resource in found:
             verbs = ["create", "delete", "get", "list", "patch", "watch"]
-            entry = {"singularName": resource.kind.lower(), "namespaced": True, "kind": resource.kind}
+            entry = {"singularName": resource.kind.lower(), "namespaced": resource.namespaced, "kind": resource.kind}
             entries.append({"name": resource.plural, "verbs": verbs, **entry})
             if resource.has_status:
                 entries.append({"name": f"{resource.plural}/status", "verbs": ["patch"], **entry, "singularName": ""})

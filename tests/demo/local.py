@@ -2,38 +2,46 @@
 
 import asyncio
 import json
-import socket
 import urllib.request
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
-from demo import apiserver, children, fleet
-from demo.node import ADDRESS, PORT_NAME, Node, Workload
+from demo import apiserver, children, fleet, pager
+from demo.node import ADDRESS, PORT_NAME, Node, Workload, free_ports
+from demo.pager import Page, Pager
 from demo.stage import Fault, StageError
 from demo.store import Store
 
-OPERATOR_LOG = "operator.log"
-LAST_WORDS = 15
+NAMESPACE: Final = "polytraders"
+OPERATOR_LOG: Final = "operator.log"
+LAST_WORDS: Final = 15
+START_S: Final = 60
 
 
 class LocalStage:
     """See `stage.Stage`. Use `open_stage`."""
 
-    def __init__(self, *, kubeconfig: Path, store: Store, node: Node, log: Path) -> None:
+    namespace = NAMESPACE
+    patience = 1.0
+
+    def __init__(self, *, kubeconfig: Path, store: Store, node: Node, pager: Pager, log: Path) -> None:
         self.kubeconfig = kubeconfig
+        self.pager: Pager | None = pager
+        self._pager_url = pager.url
         self._store = store
         self._node = node
         self._log = log
         self._operator: asyncio.subprocess.Process | None = None
 
-    async def start_operator(self, *, pager_url: str) -> None:
+    async def start_operator(self) -> None:
         """Hand the operator its resource, and start it."""
-        resource = fleet.resource(port=PORT_NAME)
-        self._store.create(apiserver.HEALTHHEARTBEATS, fleet.NAMESPACE, resource)
+        resource = fleet.resource(namespace=NAMESPACE, port=PORT_NAME, timing=fleet.QUICK)
+        self._store.create(apiserver.HEALTHHEARTBEATS, NAMESPACE, resource)
         flags = [
-            *("--namespace", fleet.NAMESPACE, "--kubeconfig", str(self.kubeconfig)),
-            *("--bind", ADDRESS, "--port", str(_free_port()), "--alertmanager-url", pager_url),
+            *("--namespace", NAMESPACE, "--kubeconfig", str(self.kubeconfig)),
+            *("--bind", ADDRESS, "--port", str(next(free_ports())), "--alertmanager-url", self._pager_url),
         ]
         with self._log.open("wb") as log:
             self._operator = await children.spawn(children.HEALTHHEARTBEAT, "operator", *flags, output=log)
@@ -43,13 +51,19 @@ class LocalStage:
         if self._operator is not None:
             await children.end(self._operator)
 
-    async def bots_run(self) -> bool:
-        """Whether every bot's process listens."""
-        self.check()
-        pods = self._store.list(apiserver.PODS, fleet.NAMESPACE)
-        return all(
-            container["ready"] for pod in pods for container in pod.get("status", {}).get("containerStatuses", [{"ready": False}])
-        )
+    async def wait_for_bots(self) -> None:
+        """Return once every bot's process listens. Raises StageError where one does not."""
+        try:
+            async with asyncio.timeout(START_S):
+                while self._listening() < len(fleet.FLEET):
+                    self.check()
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise StageError(f"after {START_S} s only {self._listening()} of {len(fleet.FLEET)} bots listen") from None
+
+    def _listening(self) -> int:
+        slices = self._store.list(apiserver.ENDPOINT_SLICES, NAMESPACE)
+        return sum(entry["conditions"]["ready"] for piece in slices for entry in piece["endpoints"])
 
     async def break_bot(self, slug: str, fault: Fault) -> str:
         workload = self._node[slug]
@@ -83,7 +97,7 @@ class LocalStage:
             raise StageError(f"the operator ended with {self._operator.returncode}; its last lines:\n{words}")
 
     async def _control(self, workload: Workload, mode: str) -> None:
-        request = urllib.request.Request(  # noqa: S310 - a URL of our own making
+        request = urllib.request.Request(
             f"http://{ADDRESS}:{workload.port}/control", data=json.dumps({"mode": mode}).encode(), method="POST"
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -91,23 +105,26 @@ class LocalStage:
             await asyncio.to_thread(lambda: opener.open(request, timeout=5).close())
         except OSError as error:
             raise StageError(f"{workload.slug} did not take {mode}: {error}") from error
-        # What its replacement runs is the same release, which has no such fault: only this process has.
 
 
 @asynccontextmanager
-async def open_stage(folder: Path) -> AsyncIterator[LocalStage]:
-    """The place, with its bots starting; all of it ends with the block."""
+async def open_stage(
+    folder: Path, *, say: Callable[[str], None], heard: Callable[[Page], None]
+) -> AsyncIterator[LocalStage]:
+    """The place, with its bots and its operator running; all of it ends with the block."""
     store, kubeconfig = Store(), folder / "kubeconfig"
     workloads = [Workload(member.service, member.slug) for member in fleet.FLEET]
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(apiserver.running(store, kubeconfig=kubeconfig, namespace=fleet.NAMESPACE))
-        node = await stack.enter_async_context(Node(store, namespace=fleet.NAMESPACE, workloads=workloads))
-        stage = LocalStage(kubeconfig=kubeconfig, store=store, node=node, log=folder / OPERATOR_LOG)
-        stack.push_async_callback(stage.stop_operator)
-        yield stage
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((ADDRESS, 0))
-        return int(probe.getsockname()[1])
+    async with (
+        pager.answering(heard) as receiver,
+        apiserver.running(store, kubeconfig=kubeconfig, namespace=NAMESPACE),
+        Node(store, namespace=NAMESPACE, workloads=workloads) as node,
+    ):
+        log = folder / OPERATOR_LOG
+        stage = LocalStage(kubeconfig=kubeconfig, store=store, node=node, pager=receiver, log=log)
+        await stage.wait_for_bots()
+        say(f"{len(fleet.FLEET)} bots run; the operator starts")
+        try:
+            await stage.start_operator()
+            yield stage
+        finally:
+            await stage.stop_operator()

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 from uuid import uuid4
 
 from demo import children
@@ -50,13 +50,13 @@ class Node:
         self._store = store
         self._namespace = namespace
         self._workloads = {workload.service: workload for workload in workloads}
-        self._ports = _free_ports()
+        self._ports = free_ports()
         self._starting = asyncio.Semaphore(AT_ONCE)
         self._pods: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def __aenter__(self) -> "Node":
+    async def __aenter__(self) -> Self:
         self._start(self._watch(self._store.version), "node")
         for workload in self._workloads.values():
             self._store.create(SERVICES, self._namespace, _service(workload))
@@ -104,6 +104,7 @@ class Node:
     async def _run(self, workload: Workload, pod: Mapping[str, Any]) -> None:
         """One pod from its start to its end: its container, started again whenever it ends."""
         workload.pod, workload.port, workload.process = pod["metadata"]["uid"], next(self._ports), None
+        workload.held = False
         self._publish(workload, pod, ready=False)
         restarts = 0
         try:
@@ -137,7 +138,7 @@ class Node:
             self._tell(workload, pod, ready=False, restarts=restarts)
 
     def _tell(self, workload: Workload, pod: Mapping[str, Any], *, ready: bool, restarts: int) -> None:
-        """Write the pod's status. `Running` also between two runs of its container: so does a crash loop in a cluster."""
+        """Write the pod's status. `Running` also between two runs of its container, as in a cluster."""
         containers = [{"name": "bot", "ready": ready, "restartCount": restarts}]
         status = {"phase": "Running", "podIP": ADDRESS, "containerStatuses": containers}
         with suppress(RefusedError):
@@ -159,8 +160,8 @@ class Node:
         self._store.patch(ENDPOINT_SLICES, self._namespace, workload.service, listed)
 
 
-def _free_ports() -> Iterator[int]:
-    """Ports of loopback that nobody listens on, each once, from a random one on: two demos stay out of each other's way."""
+def free_ports() -> Iterator[int]:
+    """Ports of loopback that nobody listens on, each once; from a random one on, so that two demos rarely meet."""
     first = random.randrange(len(PORTS))
     for number in (*PORTS[first:], *PORTS[:first]):
         with socket.socket() as probe:
@@ -180,11 +181,22 @@ def _service(workload: Workload) -> dict[str, Any]:
 
 def _slice(workload: Workload) -> dict[str, Any]:
     labels = {"kubernetes.io/service-name": workload.service}
-    return {"metadata": {"name": workload.service, "labels": labels}, "addressType": "IPv4", "endpoints": [], "ports": []}
+    return {
+        "metadata": {"name": workload.service, "labels": labels},
+        "addressType": "IPv4",
+        "endpoints": [],
+        "ports": [],
+    }
 
 
 def _pod(workload: Workload) -> dict[str, Any]:
-    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": workload.service, "uid": str(uuid4()), "controller": True}
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": workload.service,
+        "uid": str(uuid4()),
+        "controller": True,
+    }
     return {
         "metadata": {
             "name": f"{workload.service}-{uuid4().hex[:5]}",

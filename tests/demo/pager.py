@@ -9,8 +9,6 @@ from typing import Any
 
 from aiohttp import web
 
-from healthheartbeat.api.codes import AlertName
-
 
 @dataclass(frozen=True)
 class Page:
@@ -31,16 +29,9 @@ class Pager:
         self._pages: dict[tuple[tuple[str, str], ...], Page] = {}
         self.count = 0
 
-    def firing(self, alertname: AlertName, slug: str) -> bool | None:
-        """Whether that alert fires; None where it never did."""
-        for page in self._pages.values():
-            if (page.alertname, page.slug) == (alertname, slug):
-                return page.firing
-        return None
-
-    @property
-    def all_firing(self) -> list[Page]:
-        return [page for page in self._pages.values() if page.firing]
+    def firing(self, slug: str) -> set[str]:
+        """Names of the alerts of that bot that fire."""
+        return {page.alertname for page in self._pages.values() if page.firing and page.slug == slug}
 
     async def take(self, request: web.Request) -> web.Response:
         """`POST /api/v2/alerts`. An alert whose `endsAt` has come is resolved; what never fired is not worth a word."""

@@ -4,14 +4,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from demo.pager import Pager
+
 
 class Fault(StrEnum):
     """What is done to a bot; each looks different from outside, and only the last one comes back in every new pod."""
 
-    KILLED = "killed"
-    HUNG = "hung"
-    ZOMBIE = "zombie"
-    CRASH_LOOP = "crash-looping"
+    KILLED = "is killed"
+    HUNG = "hangs"
+    ZOMBIE = "turns zombie"
+    CRASH_LOOP = "crash-loops"
 
 
 class StageError(Exception):
@@ -25,6 +27,11 @@ class Stage(Protocol):
     """
 
     kubeconfig: Path
+    namespace: str
+    patience: float
+    """What deadlines are multiplied by: 1 where a process starts in a moment."""
+    pager: Pager | None
+    """Where the pages go; None: told by the status alone."""
 
     async def break_bot(self, slug: str, fault: Fault) -> str:
         """Have a bot fail; returns in words what was done to it."""

@@ -31,6 +31,7 @@ class Resource:
     kind: str
     has_status: bool = False
     graceful: bool = False
+    namespaced: bool = True
 
     @property
     def api_version(self) -> str:
@@ -57,7 +58,10 @@ class Change:
 
 
 class Store:
-    """All objects, by resource, namespace and name. Everything handed out is the caller's own copy."""
+    """All objects, by resource, namespace and name.
+
+    A write makes new objects and leaves the old ones be, so what is handed out is shared, and nobody's to change.
+    """
 
     def __init__(self, *, history: int = 5000) -> None:
         self._objects: dict[tuple[Resource, str, str], Object] = {}
@@ -72,22 +76,22 @@ class Store:
         return str(self._version)
 
     def get(self, resource: Resource, namespace: str, name: str) -> Object:
-        return copy.deepcopy(self._known(resource, namespace, name))
+        return self._known(resource, namespace, name)
 
     def list(self, resource: Resource, namespace: str | None, label_selector: str = "") -> list[Object]:
-        """Those of `namespace` (None: of all) that `label_selector` matches, by name. Raises RefusedError for a selector
-        of a form not known here.
+        """Those of `namespace` (None: of all) that `label_selector` matches, by name.
+
+        Raises RefusedError for a selector of a form not known here.
         """
         try:
             matches = selectors.parse(label_selector)
         except ValueError as error:
             raise RefusedError(400, "BadRequest", str(error)) from None
-        found = [
+        return [
             body
             for (of, where, _), body in sorted(self._objects.items(), key=lambda item: item[0][1:])
             if of == resource and namespace in (None, where) and matches(body["metadata"].get("labels") or {})
         ]
-        return copy.deepcopy(found)
 
     def create(self, resource: Resource, namespace: str, given: Mapping[str, Any]) -> Object:
         body = copy.deepcopy(dict(given))
@@ -105,7 +109,6 @@ class Store:
         if resource.has_status:
             body.pop("status", None)
         body |= {"apiVersion": resource.api_version, "kind": resource.kind}
-        self._objects[resource, namespace, name] = body
         return self._changed("ADDED", resource, body)
 
     def patch(
@@ -134,13 +137,10 @@ class Store:
                 after["metadata"]["generation"] += 1
         after = {key: value for key, value in after.items() if value is not None}
         if after == before:
-            return copy.deepcopy(before)
-        self._objects[resource, namespace, name] = after
+            return before
         return self._changed("MODIFIED", resource, after)
 
-    def delete(
-        self, resource: Resource, namespace: str, name: str, options: Mapping[str, Any] | None = None
-    ) -> Object:
+    def delete(self, resource: Resource, namespace: str, name: str, options: Mapping[str, Any] | None = None) -> Object:
         """Delete, or for a graceful resource mark as terminating (`gracePeriodSeconds` 0 removes it).
 
         Raises RefusedError 409 where a precondition of `options` does not hold: somebody else's object is never hit.
@@ -154,15 +154,12 @@ class Store:
                 raise RefusedError(409, "Conflict", f"{resource.plural} {name!r}: {words}: {metadata.get(field)}")
         if resource.graceful and options.get("gracePeriodSeconds") != 0:
             if "deletionTimestamp" in metadata:
-                return copy.deepcopy(body)
+                return body
             grace_s = (body.get("spec") or {}).get("terminationGracePeriodSeconds", 30)
             ends = datetime.now(UTC) + timedelta(seconds=grace_s)
             marks = {"deletionTimestamp": _time(ends), "deletionGracePeriodSeconds": grace_s}
-            after = {**body, "metadata": metadata | marks}
-            self._objects[resource, namespace, name] = after
-            return self._changed("MODIFIED", resource, after)
-        del self._objects[resource, namespace, name]
-        return self._changed("DELETED", resource, {**body, "metadata": dict(metadata)})
+            return self._changed("MODIFIED", resource, body | {"metadata": metadata | marks})
+        return self._changed("DELETED", resource, body)
 
     async def watch(self, resource: Resource, namespace: str | None, since: str) -> AsyncIterator[Change]:
         """Every change after the version `since`, for ever. Raises RefusedError 410 where that is too long ago."""
@@ -188,15 +185,22 @@ class Store:
             raise RefusedError(404, "NotFound", f'{resource.plural} "{name}" not found') from None
 
     def _changed(self, what: str, resource: Resource, body: Object) -> Object:
+        """Keep `body` under the next resourceVersion, or take it away, and tell the watches."""
         self._version += 1
-        body["metadata"]["resourceVersion"] = str(self._version)
+        metadata = body["metadata"] | {"resourceVersion": str(self._version)}
+        body = body | {"metadata": metadata}
+        key = (resource, metadata["namespace"], metadata["name"])
+        if what == "DELETED":
+            del self._objects[key]
+        else:
+            self._objects[key] = body
         if len(self._history) == self._history.maxlen:
             self._forgotten = self._history[0].version
-        change = Change(self._version, what, resource, copy.deepcopy(body))
+        change = Change(self._version, what, resource, body)
         self._history.append(change)
         for queue in self._watches:
             queue.put_nowait(change)
-        return copy.deepcopy(body)
+        return body
 
 
 def merged(target: Any, patch: Any) -> Any:

@@ -85,11 +85,15 @@ def _images(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     node = onenode.attach(options.name)
-    return subprocess.run(node.entering(options.command or ["bash"]), env=node.environment_inside, check=False).returncode
+    return subprocess.run(
+        node.entering(options.command or ["bash"]), env=node.environment_inside, check=False
+    ).returncode
 
 
 def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m harness", description="Clusters and images for the tests, by hand.")
+    parser = argparse.ArgumentParser(
+        prog="python -m harness", description="Clusters and images for the tests, by hand."
+    )
     commands = parser.add_subparsers(required=True)
 
     def command(name: str, call: object, says: str) -> argparse.ArgumentParser:
@@ -118,8 +122,13 @@ def main() -> int:
     try:
         return int(options.call(options))
     except (
-        CommandFailedError, ComponentFailedError, DeadlinePassedError, packages.MissingPackagesError,
-        onenode.NoSuchNodeError, TimeoutError, ValueError,
+        CommandFailedError,
+        ComponentFailedError,
+        DeadlinePassedError,
+        packages.MissingPackagesError,
+        onenode.NoSuchNodeError,
+        TimeoutError,
+        ValueError,
     ) as error:
         say(f"harness: {error}")
         return 1

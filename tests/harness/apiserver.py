@@ -34,14 +34,18 @@ class ApiServer(KubernetesApi):
         ]
         self._components = {
             plan.name: Component(
-                plan.name, self._supervisor, argv=plan.argv, env={"PATH": packages.path_with(*programs.path)},
-                log=data / f"{plan.name}.log", ready=self._answers(str(plan.ready)),
+                plan.name,
+                self._supervisor,
+                argv=plan.argv,
+                env={"PATH": packages.path_with(*programs.path)},
+                log=data / f"{plan.name}.log",
+                ready=self._answers(str(plan.ready)),
             )
             for plan in plans
         }
 
     def component(self, name: str) -> Component:
-        """"etcd" or "kube-apiserver"."""
+        """ "etcd" or "kube-apiserver"."""
         return self._components[name]
 
     def check(self) -> None:

@@ -16,14 +16,16 @@ def write(dest: Path, *, name: str, layer: Path, config: Mapping[str, Any]) -> N
     """Write the image `name` to `dest`: the tar file `layer`, run by `config` (Entrypoint, Env, User and the like)."""
     with layer.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    description = json.dumps({
-        "architecture": _ARCHITECTURES[platform.machine()],
-        "os": "linux",
-        "created": "1970-01-01T00:00:00Z",
-        "config": dict(config),
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
-        "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "the test harness"}],
-    }).encode()
+    description = json.dumps(
+        {
+            "architecture": _ARCHITECTURES[platform.machine()],
+            "os": "linux",
+            "created": "1970-01-01T00:00:00Z",
+            "config": dict(config),
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
+            "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "the test harness"}],
+        }
+    ).encode()
     described = f"{hashlib.sha256(description).hexdigest()}.json"
     manifest = [{"Config": described, "RepoTags": [name], "Layers": [f"{digest}/layer.tar"]}]
     partial = dest.with_suffix(".partial")

@@ -96,13 +96,19 @@ def _folder(module: str, go_version: str) -> Path:
 def _build(command: Path, name: str, dest: Path, *, progress: "_Progress") -> None:
     module, package = PACKAGES[name]
     dest.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=dest.parent, prefix=".building-") as scratch, \
-            tempfile.TemporaryFile("w+") as log:
+    with (
+        tempfile.TemporaryDirectory(dir=dest.parent, prefix=".building-") as scratch,
+        tempfile.TemporaryFile("w+") as log,
+    ):
         built = Path(scratch) / name
         argv = [str(command), "build", *_flags(module), "-o", str(built), package]
         with subprocess.Popen(
-            argv, cwd=paths.PROGRAM_MODULES / module, env={**os.environ, "CGO_ENABLED": "0"},
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            argv,
+            cwd=paths.PROGRAM_MODULES / module,
+            env={**os.environ, "CGO_ENABLED": "0"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
         ) as process:
             try:
                 progress.follow(process)

@@ -31,8 +31,11 @@ class KubernetesApi:
     @property
     def environment(self) -> dict[str, str]:
         """An environment for programs of the host that talk to this API server, kubectl and helm on its PATH."""
-        return {**os.environ, "KUBECONFIG": str(self.kubeconfig),
-                "PATH": f"{self._kubectl.parent}:{os.environ.get('PATH', packages.SYSTEM_PATH)}"}
+        return {
+            **os.environ,
+            "KUBECONFIG": str(self.kubeconfig),
+            "PATH": f"{self._kubectl.parent}:{os.environ.get('PATH', packages.SYSTEM_PATH)}",
+        }
 
     def kubectl(self, *words: str | Path, text: str | None = None, timeout_s: float = 60) -> str:
         """Run kubectl; `text` is its stdin. Returns its stdout; raises CommandFailedError with what it said."""
@@ -43,8 +46,9 @@ class KubernetesApi:
         """Apply YAML texts or objects, server-side, as the owner of every field in them."""
         text = "\n---\n".join(each if isinstance(each, str) else json.dumps(each) for each in manifests)
         where = [f"--namespace={namespace}"] if namespace else []
-        return self.kubectl("apply", "--server-side", "--force-conflicts", *where, "-f", "-", text=text,
-                            timeout_s=timeout_s)
+        return self.kubectl(
+            "apply", "--server-side", "--force-conflicts", *where, "-f", "-", text=text, timeout_s=timeout_s
+        )
 
     def get_json(self, *words: str, timeout_s: float = 60) -> Any:
         """`kubectl get WORDS -o json`, parsed: an object, or a list's object with its `items`."""
@@ -97,13 +101,25 @@ class Cluster(KubernetesApi, abc.ABC):
 
     @abc.abstractmethod
     def spawn_in_node(
-        self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, log: Path, name: str | None = None,
+        self,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        log: Path,
+        name: str | None = None,
     ) -> Component:
         """Start a program in the node's namespaces, both outputs to `log`; it ends with the node at the latest."""
 
     @abc.abstractmethod
-    def fetch(self, url: str, *, timeout_s: float = 5, method: str = "GET", body: bytes | None = None,
-              headers: Mapping[str, str] | None = None) -> Reply:
+    def fetch(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 5,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
         """One HTTP request from the node, to a pod's or a Service's address. Raises OSError without an answer."""
 
     @abc.abstractmethod
@@ -114,6 +130,11 @@ class Cluster(KubernetesApi, abc.ABC):
         """Copy what the cluster's programs logged into `folder`."""
 
     def _namespace_ready(self, name: str) -> None:
-        processes.until(lambda: self.exists("serviceaccount", "default", "-n", name)
-                        and self.exists("configmap", "kube-root-ca.crt", "-n", name),
-                        what=f"namespace {name} has its service account", timeout_s=30)
+        processes.until(
+            lambda: (
+                self.exists("serviceaccount", "default", "-n", name)
+                and self.exists("configmap", "kube-root-ca.crt", "-n", name)
+            ),
+            what=f"namespace {name} has its service account",
+            timeout_s=30,
+        )

@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from harness import build, leftovers, onenode, processes
 from harness.cluster import Cluster, NotHereError
@@ -18,13 +19,14 @@ class ForeignContextError(Exception):
 def take(*, known: str | None, scratch: Path) -> Cluster:
     """The current context's cluster.
 
-    One of our nodes comes with all that a node can do. Any other raises ForeignContextError, unless `known` is the name of
-    its context; it can be asked and changed through its API, and no more.
+    One of our nodes comes with all that a node can do. Any other raises ForeignContextError, unless `known` is the
+    name of its context; it can be asked and changed through its API, and no more.
     """
     programs = build.ensure(["kubectl"], lambda _: None)
     try:
-        said = processes.run([programs["kubectl"], "config", "view", "--minify", "-o", "json"], timeout_s=30,
-                             env=dict(os.environ))
+        said = processes.run(
+            [programs["kubectl"], "config", "view", "--minify", "-o", "json"], timeout_s=30, env=dict(os.environ)
+        )
     except processes.CommandFailedError as error:
         raise ForeignContextError(f"kubectl has no current context: {error.output.strip()}") from None
     view = json.loads(said)
@@ -38,8 +40,11 @@ def take(*, known: str | None, scratch: Path) -> Cluster:
             f"the current context {context!r} ({server}) was not made by this harness, and the tests make, change and "
             f"delete things in it; if you want that, say --i-know-this-context={context}",
         )
-    flattened = processes.run([programs["kubectl"], "config", "view", "--minify", "--flatten", "-o", "json"],
-                              timeout_s=30, env=dict(os.environ))
+    flattened = processes.run(
+        [programs["kubectl"], "config", "view", "--minify", "--flatten", "-o", "json"],
+        timeout_s=30,
+        env=dict(os.environ),
+    )
     kubeconfig = scratch / "kubeconfig"  # a copy: the tests stay with this context whatever becomes the current one
     kubeconfig.touch(mode=0o600)
     kubeconfig.write_text(flattened)
@@ -61,16 +66,13 @@ class Current(Cluster):
     def component(self, name: str) -> Component:
         raise NotHereError(f"current: {name} of somebody else's cluster is not ours to touch")
 
-    def run_in_node(self, argv: Sequence[str | Path], *, timeout_s: float = 60, text: str | None = None) -> str:
+    def run_in_node(self, argv: Sequence[str | Path], **_options: Any) -> str:
         raise NotHereError(f"current: {argv[0]} cannot be run in a node of somebody else's cluster")
 
-    def spawn_in_node(
-        self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, log: Path, name: str | None = None,
-    ) -> Component:
+    def spawn_in_node(self, argv: Sequence[str | Path], **_options: Any) -> Component:
         raise NotHereError(f"current: {argv[0]} cannot be run in a node of somebody else's cluster")
 
-    def fetch(self, url: str, *, timeout_s: float = 5, method: str = "GET", body: bytes | None = None,
-              headers: Mapping[str, str] | None = None) -> Reply:
+    def fetch(self, url: str, **_options: Any) -> Reply:
         raise NotHereError(f"current: {url} cannot be asked from a node of somebody else's cluster")
 
     def down(self) -> None:

@@ -23,6 +23,7 @@ async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def serve(listener: socket.socket, host: str, port: int) -> None:
     """Pass every connection on to host:port; one that is refused there is reset here, as it would be there."""
+
     async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             inner_reader, inner_writer = await asyncio.open_connection(host, port)

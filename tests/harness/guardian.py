@@ -11,13 +11,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from harness import leftovers, processes
 from harness.processes import Identity
 
-_UNSHARE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
+_UNSHARE = [
+    "unshare",
+    "--net",
+    "--mount",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+    "--propagation",
+    "private",
+]
 
 
 @contextmanager
@@ -27,10 +37,12 @@ def _node(name: str, listener: int) -> Iterator[tuple[Identity, int]]:
     argv = [*_UNSHARE, sys.executable, "-m", "harness.init", str(data), str(listener)]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, pass_fds=[listener], start_new_session=True) as unshare:
         os.close(listener)
+
         def inits() -> list[Identity]:
             if unshare.poll() is not None:
                 raise ChildProcessError(f"unshare ended with {unshare.returncode}")
             return [found for pid in processes.children_of(unshare.pid) if (found := Identity.of(pid))]
+
         init = processes.until(inits, what="the node has an init", timeout_s=20, every_s=0.02)[0]
         try:
             yield init, os.pidfd_open(unshare.pid)
@@ -57,10 +69,8 @@ def main() -> None:
         raise SystemExit(f"node {name} has no record")
     leftovers.write(name, replace(record, guardian=me))
     if record.owner is not None:
-        try:
+        with suppress(ProcessLookupError):
             reasons.append(os.pidfd_open(record.owner.pid))
-        except ProcessLookupError:
-            pass
         if not record.owner.alive:
             leftovers.clear(name)
             return

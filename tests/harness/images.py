@@ -7,6 +7,7 @@ import hashlib
 import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +19,26 @@ BUSYBOX_IMAGE = "localhost/onenode-busybox:1"
 PROJECT_IMAGE = "localhost/healthheartbeat"
 _BASE_PACKAGES = "python3,python3-venv,ca-certificates"
 _SUITE = "bookworm"
-_TRIMMED = ("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists",
-            "var/cache/debconf", "var/log")
-_INPUTS = ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "LICENSE", "requirements/runtime.txt",
-           "requirements/build.txt")
+_TRIMMED = (
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/info",
+    "usr/share/locale",
+    "var/cache/apt",
+    "var/lib/apt/lists",
+    "var/cache/debconf",
+    "var/log",
+)
+_INPUTS = (
+    "Dockerfile",
+    ".dockerignore",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "requirements/runtime.txt",
+    "requirements/dev.txt",
+)
+_RUN_S = 3600
 Say = Callable[[str], None]
 
 
@@ -41,8 +58,13 @@ def pause(say: Say) -> Image:
         program = scratch / "pause"
         processes.run(["gcc", "-Os", "-static", "-s", "-o", program, source], timeout_s=60)
         archive.write_layer(scratch / "layer.tar", files={"pause": program})
-        archive.write(dest, name=PAUSE_IMAGE, layer=scratch / "layer.tar",
-                      config={"Entrypoint": ["/pause"], "User": "65535:65535"})
+        archive.write(
+            dest,
+            name=PAUSE_IMAGE,
+            layer=scratch / "layer.tar",
+            config={"Entrypoint": ["/pause"], "User": "65535:65535"},
+        )
+
     return Image(PAUSE_IMAGE, _cached("pause", [source.read_bytes()], make, say=say))
 
 
@@ -55,8 +77,13 @@ def busybox(say: Say) -> Image:
         applets = processes.run([program, "--list"], timeout_s=10).split()
         links = {f"bin/{applet}": "busybox" for applet in applets if applet != "busybox"}
         archive.write_layer(scratch / "layer.tar", files={"bin/busybox": program}, links=links)
-        archive.write(dest, name=BUSYBOX_IMAGE, layer=scratch / "layer.tar",
-                      config={"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"], "User": "65535:65535"})
+        archive.write(
+            dest,
+            name=BUSYBOX_IMAGE,
+            layer=scratch / "layer.tar",
+            config={"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"], "User": "65535:65535"},
+        )
+
     return Image(BUSYBOX_IMAGE, _cached("busybox", [program.read_bytes()], make, say=say))
 
 
@@ -68,24 +95,29 @@ def base(say: Say) -> Image:
         root = scratch / "root"
         processes.run(
             ["debootstrap", "--variant=minbase", f"--include={_BASE_PACKAGES}", _SUITE, root, *_mirror()],
-            timeout_s=900, env={"PATH": packages.SYSTEM_PATH, "DEBIAN_FRONTEND": "noninteractive"},
+            timeout_s=900,
+            env={"PATH": packages.SYSTEM_PATH, "DEBIAN_FRONTEND": "noninteractive"},
         )
         for folder in _TRIMMED:
             shutil.rmtree(root / folder, ignore_errors=True)
             (root / folder).mkdir(parents=True)
         (root / "usr/bin/python").symlink_to("python3")
         layer = scratch / "layer.tar"
-        processes.run(["tar", "--numeric-owner", "--xattrs", "--exclude=./dev/*", "-C", root, "-cf", layer, "."],
-                      timeout_s=300)
+        processes.run(
+            ["tar", "--numeric-owner", "--xattrs", "--exclude=./dev/*", "-C", root, "-cf", layer, "."], timeout_s=300
+        )
         archive.write(dest, name=name, layer=layer, config={"Env": [f"PATH={packages.SYSTEM_PATH}"]})
+
     recipe = repr((_BASE_PACKAGES, _SUITE, _TRIMMED, platform.machine())).encode()
     return Image(name, _cached("base", [recipe], make, say=say))
 
 
 def _mirror() -> list[str]:
     """The mirror of this machine's own package lists, so that whoever set one is obeyed."""
-    said = processes.run(["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)",
-                          "Identifier: Packages"], timeout_s=60)
+    said = processes.run(
+        ["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)", "Identifier: Packages"],
+        timeout_s=60,
+    )
     rows = (line.split() for line in said.splitlines())
     return next(([row[2]] for row in rows if row[:2] == [_SUITE, "main"]), [])
 
@@ -98,8 +130,12 @@ def project(say: Say) -> Image:
     inputs = [f"{path.relative_to(paths.PROJECT)}\n".encode() + path.read_bytes() for path in _project_files()]
     tag = _digest([repr((_BASE_PACKAGES, _SUITE)).encode(), *inputs])
     name = f"{PROJECT_IMAGE}:{tag}"
-    path = _cached("healthheartbeat", [tag.encode()],
-                   lambda dest, scratch: buildah.build(name, dest, scratch=scratch, base=base(say), say=say), say=say)
+    path = _cached(
+        "healthheartbeat",
+        [tag.encode()],
+        lambda dest, scratch: buildah.build(name, dest, scratch=scratch, base=base(say), say=say),
+        say=say,
+    )
     return Image(name, path)
 
 
@@ -136,8 +172,10 @@ def _cached(kind: str, inputs: Iterable[bytes], make: Callable[[Path, Path], Non
     return dest
 
 
-def _keep_newest(folder: Path, kind: str, count: int = 4) -> None:
-    """Each is some 200 MB: of one kind only the newest few are kept."""
+def _keep_newest(folder: Path, kind: str, count: int = 3) -> None:
+    """Each is some 300 MB: of one kind only the newest few are kept, and those that a run may be about to load."""
+    age = time.time() - _RUN_S
     old = sorted(folder.glob(f"{kind}-*.tar"), key=lambda path: path.stat().st_mtime, reverse=True)[count:]
     for path in old:
-        path.unlink(missing_ok=True)
+        if path.stat().st_mtime < age:
+            path.unlink(missing_ok=True)

@@ -101,8 +101,8 @@ def _answer(init: Init, connection: socket.socket) -> None:
 
 def _serve(init: Init, control: socket.socket) -> None:
     woken, waker = socket.socketpair()
-    waker.setblocking(False)
-    woken.setblocking(False)
+    waker.settimeout(0)
+    woken.settimeout(0)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
     with selectors.DefaultSelector() as selector:
@@ -127,8 +127,12 @@ def main() -> None:
     init = Init()
     os.set_inheritable(listener, True)  # noqa: FBT003  its name is the function's
     gateway = [sys.executable, "-S", str(Path(__file__).with_name("gateway.py")), str(listener)]
-    init.start(name="gateway", argv=[*gateway, isolation.NODE_IP, str(API_PORT)], env=dict(os.environ),
-               log=str(data / "gateway.log"))
+    init.start(
+        name="gateway",
+        argv=[*gateway, isolation.NODE_IP, str(API_PORT)],
+        env=dict(os.environ),
+        log=str(data / "gateway.log"),
+    )
     os.close(listener)
     control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     control.bind("control.new")  # by a relative name: the whole path may be longer than a socket's may be

@@ -7,8 +7,12 @@ from pathlib import Path
 NODE_IP = "10.10.0.1"
 RUN = Path("/run")
 _SHIELDED = {  # the kubelet sets these, and they are the whole machine's: here it sets a file of its own instead
-    "vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1",
-    "kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",
+    "vm/overcommit_memory": "1",
+    "vm/panic_on_oom": "0",
+    "kernel/panic": "10",
+    "kernel/panic_on_oops": "1",
+    "kernel/keys/root_maxkeys": "1000000",
+    "kernel/keys/root_maxbytes": "25000000",
 }
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness import build, processes
 from harness.cluster import Cluster, NotHereError
@@ -14,7 +14,7 @@ from harness.network import Reply
 from harness.supervision import Component, Status
 
 if TYPE_CHECKING:
-    from pytest_kind import KindCluster
+    from pytest_kind import KindCluster  # type: ignore[import-untyped]
 
 
 def why_not() -> str | None:
@@ -33,8 +33,13 @@ def up(*, name: str, image: str | None, kind_path: str | None, scratch: Path) ->
     from pytest_kind import KindCluster  # noqa: PLC0415  it pulls in a client of its own
 
     programs = build.ensure(["kubectl"], lambda _: None)
-    made = KindCluster(name, scratch / "kubeconfig", image=image, kind_path=Path(kind_path) if kind_path else None,
-                       kubectl_path=programs["kubectl"])
+    made = KindCluster(
+        name,
+        scratch / "kubeconfig",
+        image=image,
+        kind_path=Path(kind_path) if kind_path else None,
+        kubectl_path=programs["kubectl"],
+    )
     made.create()
     return Kind(made, scratch=scratch)
 
@@ -59,13 +64,18 @@ class Kind(Cluster):
     def run_in_node(self, argv: Sequence[str | Path], *, timeout_s: float = 60, text: str | None = None) -> str:
         return processes.run(["docker", "exec", "-i", self._node, *argv], timeout_s=timeout_s, text=text)
 
-    def spawn_in_node(
-        self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, log: Path, name: str | None = None,
-    ) -> Component:
-        raise NotHereError("kind: a program of this machine cannot be run inside kind's node, which has other files")
+    def spawn_in_node(self, argv: Sequence[str | Path], **_options: Any) -> Component:
+        raise NotHereError(f"kind: {argv[0]} of this machine cannot be run in kind's node, which has other files")
 
-    def fetch(self, url: str, *, timeout_s: float = 5, method: str = "GET", body: bytes | None = None,
-              headers: Mapping[str, str] | None = None) -> Reply:
+    def fetch(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 5,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
         words = ["curl", "-sS", "-k", "--max-time", f"{timeout_s:g}", "-X", method, "-w", "\n%{http_code}", url]
         for key, value in (headers or {}).items():
             words += ["-H", f"{key}: {value}"]
@@ -113,8 +123,9 @@ class _Processes:
         return int(said[0]) if said else None
 
     def _exec(self, *words: str) -> str:
-        done = subprocess.run(["docker", "exec", self._node, *words], capture_output=True, text=True, timeout=30,
-                              check=False)
+        done = subprocess.run(
+            ["docker", "exec", self._node, *words], capture_output=True, text=True, timeout=30, check=False
+        )
         return done.stdout
 
 
@@ -127,5 +138,3 @@ class _StatusByName(dict[str, Status]):
 
     def __missing__(self, name: str) -> Status:
         return self._found.of(name)
-
-

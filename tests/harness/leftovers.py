@@ -48,14 +48,18 @@ def write(node: str, record: Record) -> None:
 
 def read(node: str) -> Record | None:
     """The node's record; None when there is none."""
+
     def identity(said: dict[str, Any] | None) -> Identity | None:
         return Identity(**said) if said else None
+
     try:
         said = json.loads((data_folder(node) / "record.json").read_text())
     except OSError:
         return None
     return Record(
-        owner=identity(said["owner"]), guardian=identity(said["guardian"]), init=identity(said["init"]),
+        owner=identity(said["owner"]),
+        guardian=identity(said["guardian"]),
+        init=identity(said["init"]),
         port=said["port"],
     )
 
@@ -108,5 +112,6 @@ def _end(process: Identity | None, number: int, *, timeout_s: float) -> None:
     with suppress(ProcessLookupError):
         os.kill(process.pid, number)
     with suppress(processes.DeadlinePassedError):
-        processes.until(lambda: not process.alive, what=f"pid {process.pid} has ended", timeout_s=timeout_s,
-                        every_s=0.02)
+        processes.until(
+            lambda: not process.alive, what=f"pid {process.pid} has ended", timeout_s=timeout_s, every_s=0.02
+        )

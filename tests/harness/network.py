@@ -57,7 +57,12 @@ def inside(pid: int, call: Callable[[], T]) -> T:
 
 
 def fetch(
-    url: str, *, timeout_s: float = 5, authority: Path | None = None, method: str = "GET", body: bytes | None = None,
+    url: str,
+    *,
+    timeout_s: float = 5,
+    authority: Path | None = None,
+    method: str = "GET",
+    body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
     """One HTTP request, no proxies, whatever the status. Raises OSError when there is no answer."""

@@ -82,8 +82,13 @@ def kubelet(name: str, data: Path) -> dict[str, Any]:
         "maxPods": 250,
         "eventRecordQPS": 0,
         "imageGCHighThresholdPercent": 100,
-        "evictionHard": {"memory.available": "0%", "nodefs.available": "0%", "nodefs.inodesFree": "0%",
-                         "imagefs.available": "0%", "imagefs.inodesFree": "0%"},
+        "evictionHard": {
+            "memory.available": "0%",
+            "nodefs.available": "0%",
+            "nodefs.inodesFree": "0%",
+            "imagefs.available": "0%",
+            "imagefs.inodesFree": "0%",
+        },
     }
 
 

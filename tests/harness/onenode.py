@@ -53,7 +53,9 @@ def up(name: str, *, owner: Identity | None, images: Iterable[Path], say: Say) -
     try:
         leftovers.data_folder(name).mkdir()
     except FileExistsError:
-        raise ComponentFailedError(f"there is a node named {name} already; end it first, or take another name") from None
+        raise ComponentFailedError(
+            f"there is a node named {name} already; end it first, or take another name"
+        ) from None
     try:
         leftovers.write(name, leftovers.Record(owner=owner))
         _start_init(name)
@@ -86,8 +88,13 @@ def _start_init(name: str) -> None:
         leftovers.write(name, leftovers.Record(owner=owner, port=port))
         guardian = subprocess.Popen(
             [sys.executable, "-m", "harness.guardian", name, str(listener.fileno())],
-            cwd="/", env={**os.environ, "PYTHONPATH": str(paths.TESTS)}, pass_fds=[listener.fileno()],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            cwd="/",
+            env={**os.environ, "PYTHONPATH": str(paths.TESTS)},
+            pass_fds=[listener.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     _guardians.append(guardian)
 
@@ -98,10 +105,12 @@ def _start_init(name: str) -> None:
         return record is not None and record.init is not None and (data / "control").exists()
 
     processes.until(takes_orders, what=f"the init of node {name} takes orders", timeout_s=30, every_s=0.02)
-    certificates.kubeconfig(data / "pki", server=f"https://127.0.0.1:{port}", context=f"onenode-{name}",
-                            dest=data / "kubeconfig")
-    certificates.kubeconfig(data / "pki", server=f"https://{NODE_IP}:{API_PORT}", context=f"onenode-{name}",
-                            dest=data / "node.kubeconfig")
+    certificates.kubeconfig(
+        data / "pki", server=f"https://127.0.0.1:{port}", context=f"onenode-{name}", dest=data / "kubeconfig"
+    )
+    certificates.kubeconfig(
+        data / "pki", server=f"https://{NODE_IP}:{API_PORT}", context=f"onenode-{name}", dest=data / "node.kubeconfig"
+    )
 
 
 _guardians: list[subprocess.Popen[bytes]] = []  # ours, to be reaped when they have ended
@@ -122,13 +131,20 @@ class OneNode(Cluster):
         self.node_kubeconfig = self.data / "node.kubeconfig"
         self._init = record.init
         self._supervisor = NodeSupervisor(self.data)
-        self.environment_inside = {"PATH": packages.path_with(*programs.path), "HOME": os.environ.get("HOME", "/root"),
-                             "KUBECONFIG": str(self.node_kubeconfig)}
+        self.environment_inside = {
+            "PATH": packages.path_with(*programs.path),
+            "HOME": os.environ.get("HOME", "/root"),
+            "KUBECONFIG": str(self.node_kubeconfig),
+        }
         self._loaded: set[str] = set()
         self._components = {
             plan.name: Component(
-                plan.name, self._supervisor, argv=plan.argv, env=self.environment_inside,
-                log=self.data / f"{plan.name}.log", ready=self._probe(plan),
+                plan.name,
+                self._supervisor,
+                argv=plan.argv,
+                env=self.environment_inside,
+                log=self.data / f"{plan.name}.log",
+                ready=self._probe(plan),
             )
             for plan in controlplane.node(self.data, api_port=API_PORT)
         }
@@ -171,8 +187,9 @@ class OneNode(Cluster):
         stat = tar.stat()
         key = f"{tar}:{stat.st_mtime_ns}:{stat.st_size}"
         if key not in self._loaded:
-            self.run_in_node(["ctr", "-a", nodefiles.CONTAINERD_SOCKET, "-n", "k8s.io", "images", "import", tar],
-                             timeout_s=180)
+            self.run_in_node(
+                ["ctr", "-a", nodefiles.CONTAINERD_SOCKET, "-n", "k8s.io", "images", "import", tar], timeout_s=180
+            )
             self._loaded.add(key)
 
     def run_in_node(self, argv: Sequence[str | Path], *, timeout_s: float = 60, text: str | None = None) -> str:
@@ -184,17 +201,34 @@ class OneNode(Cluster):
         return ["nsenter", f"--target={self._init.pid}", "--net", "--mount", "--pid", "--", *map(str, argv)]
 
     def spawn_in_node(
-        self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, log: Path, name: str | None = None,
+        self,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        log: Path,
+        name: str | None = None,
     ) -> Component:
         unique = name or f"{Path(argv[0]).name}-{secrets.token_hex(3)}"
-        component = Component(unique, self._supervisor, argv=argv, env={**self.environment_inside, **(env or {})}, log=log)
+        component = Component(
+            unique, self._supervisor, argv=argv, env={**self.environment_inside, **(env or {})}, log=log
+        )
         component.launch()
         return component
 
-    def fetch(self, url: str, *, timeout_s: float = 5, method: str = "GET", body: bytes | None = None,
-              headers: Mapping[str, str] | None = None) -> Reply:
-        return self.in_network(lambda: network.fetch(
-            url, timeout_s=timeout_s, method=method, body=body, headers=headers, authority=self.data / "pki/ca.crt"))
+    def fetch(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 5,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        return self.in_network(
+            lambda: network.fetch(
+                url, timeout_s=timeout_s, method=method, body=body, headers=headers, authority=self.data / "pki/ca.crt"
+            )
+        )
 
     def in_network(self, call: Callable[[], T]) -> T:
         """Run `call` in this process with the node's network: sockets that it opens are opened there."""
@@ -234,4 +268,5 @@ class OneNode(Cluster):
         def checked() -> bool:
             self.check()
             return probe()
+
         processes.until(checked, what=what, timeout_s=timeout_s)

@@ -12,11 +12,21 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
 NODE = {
-    "runc": "runc", "/usr/lib/cni/ptp": "containernetworking-plugins", "nft": "nftables", "iptables": "iptables",
-    "conntrack": "conntrack", "ip": "iproute2", "openssl": "openssl", "nsenter": "util-linux", "mount": "mount",
+    "runc": "runc",
+    "/usr/lib/cni/ptp": "containernetworking-plugins",
+    "nft": "nftables",
+    "iptables": "iptables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "openssl": "openssl",
+    "nsenter": "util-linux",
+    "mount": "mount",
 }
 IMAGES = {
-    "buildah": "buildah", "debootstrap": "debootstrap", "gcc": "gcc", "/usr/include/stdlib.h": "libc6-dev",
+    "buildah": "buildah",
+    "debootstrap": "debootstrap",
+    "gcc": "gcc",
+    "/usr/include/stdlib.h": "libc6-dev",
     "busybox": "busybox-static",
 }
 APISERVER = {"openssl": "openssl", "setpriv": "util-linux"}
@@ -34,8 +44,10 @@ def path_with(*folders: Path) -> str:
 
 def missing(needed: dict[str, str]) -> list[str]:
     """The packages whose program (by name) or file (by absolute path) is not on this machine."""
+
     def present(thing: str) -> bool:
         return Path(thing).exists() if thing.startswith("/") else shutil.which(thing, path=SYSTEM_PATH) is not None
+
     return sorted({package for thing, package in needed.items() if not present(thing)})
 
 
@@ -45,7 +57,9 @@ def ensure(needed: dict[str, str], say: Callable[[str], None]) -> None:
     if not packages:
         return
     if os.geteuid() != 0:
-        raise MissingPackagesError(f"not root and these packages are missing: sudo apt-get install {' '.join(packages)}")
+        raise MissingPackagesError(
+            f"not root and these packages are missing: sudo apt-get install {' '.join(packages)}"
+        )
     say(f"installing {' '.join(packages)}")
     with locking.held(paths.cache_root() / "apt.lock", timeout_s=900, say=say), _no_service_starts():
         _install(packages)
@@ -56,7 +70,9 @@ def ensure(needed: dict[str, str], say: Callable[[str], None]) -> None:
 def _install(packages: Iterable[str]) -> None:
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=600"]
-    with suppress(processes.CommandFailedError):  # a broken third-party list must not stop us when Debian's own is there
+    with suppress(
+        processes.CommandFailedError
+    ):  # a broken third-party list must not stop us when Debian's own is there
         processes.run([*apt, "update"], timeout_s=300, env=env)
     processes.run([*apt, "install", "-y", "--no-install-recommends", *packages], timeout_s=900, env=env)
 

@@ -23,12 +23,25 @@ _ON_CLUSTER = frozenset({"cluster", "image", "helm"})
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cluster", "the cluster that tests run on")
-    group.addoption("--cluster", choices=("onenode", "kind", "current"), default="onenode",
-                    help="our own node on this machine (default), pytest-kind's, or the one that kubectl talks to now")
-    group.addoption("--i-know-this-context", metavar="NAME", default=None,
-                    help="with --cluster=current: the context's name, when it is not one that the harness made")
-    group.addoption("--cluster-logs", metavar="FOLDER", type=Path, default=None,
-                    help="copy the logs of the cluster's programs and pods here before it ends")
+    group.addoption(
+        "--cluster",
+        choices=("onenode", "kind", "current"),
+        default="onenode",
+        help="our own node on this machine (default), pytest-kind's, or the one that kubectl talks to now",
+    )
+    group.addoption(
+        "--i-know-this-context",
+        metavar="NAME",
+        default=None,
+        help="with --cluster=current: the context's name, when it is not one that the harness made",
+    )
+    group.addoption(
+        "--cluster-logs",
+        metavar="FOLDER",
+        type=Path,
+        default=None,
+        help="copy the logs of the cluster's programs and pods here before it ends",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -110,8 +123,12 @@ def _start(config: pytest.Config, scratch: Path) -> Cluster:
         except current.ForeignContextError as error:
             pytest.exit(f"--cluster=current: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
     if chosen == "kind":
-        made: Cluster = kind.up(name="healthheartbeat", image=config.getoption("--kind-image"),
-                                kind_path=config.getoption("--kind-bin"), scratch=scratch)
+        made: Cluster = kind.up(
+            name="healthheartbeat",
+            image=config.getoption("--kind-image"),
+            kind_path=config.getoption("--kind-bin"),
+            scratch=scratch,
+        )
         made.load_image(images.busybox(_unsaid).tar)
         return made
     tars = [images.pause(_unsaid).tar, images.busybox(_unsaid).tar]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
@@ -39,8 +39,14 @@ def run(
     words = [str(word) for word in argv]
     try:
         done = subprocess.run(  # noqa: PLW1510  the exit code is read below
-            words, input=text, stdin=None if text is not None else subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=timeout_s, env=env, cwd=cwd,
+            words,
+            input=text,
+            stdin=None if text is not None else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            env=env,
+            cwd=cwd,
         )
     except subprocess.TimeoutExpired as error:
         said = b"".join(part for part in (error.stdout, error.stderr) if isinstance(part, bytes))
@@ -60,11 +66,11 @@ def until(probe: Callable[[], T], *, what: str, timeout_s: float, every_s: float
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        last: Any
+        last: T | str
         try:
-            last = probe()
-            if last:
-                return last
+            answer = last = probe()
+            if answer:
+                return answer
         except (AssertionError, OSError, LookupError, CommandFailedError) as error:
             last = f"{type(error).__name__}: {error}"
         if time.monotonic() > deadline:

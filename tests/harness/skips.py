@@ -1,4 +1,4 @@
-"""What was skipped, by name and reason, as the last thing said; where CI=true, a skip that is not kind's is a failure."""
+"""What was skipped, by name and reason, as the last thing said; with CI=true a skip that is not kind's is a failure."""
 
 import os
 from collections.abc import Generator
@@ -42,7 +42,8 @@ class Skips:
             terminalreporter.write_line(f"{name}: {reason}")
         if self.unforgiven:
             terminalreporter.write_line(
-                f"CI=true allows no skip but kind's: {len(self.unforgiven)} of these make the run fail", red=True)
+                f"CI=true allows no skip but kind's: {len(self.unforgiven)} of these make the run fail", red=True
+            )
 
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:

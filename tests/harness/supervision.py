@@ -91,8 +91,12 @@ class LocalSupervisor:
         self._asked.discard(name)
         with log.open("ab") as file:
             self._children[name] = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--", *argv], env=dict(env), stdin=subprocess.DEVNULL, stdout=file,
-                stderr=subprocess.STDOUT, start_new_session=True,
+                ["setpriv", "--pdeathsig", "KILL", "--", *argv],
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def signal(self, name: str, number: int) -> None:
@@ -120,7 +124,13 @@ class Component:
     """One program by its name: what a test may do to it, and what it may ask of it."""
 
     def __init__(
-        self, name: str, supervisor: Supervisor, *, argv: Sequence[str | Path], env: Mapping[str, str], log: Path,
+        self,
+        name: str,
+        supervisor: Supervisor,
+        *,
+        argv: Sequence[str | Path],
+        env: Mapping[str, str],
+        log: Path,
         ready: Callable[[], object] | None = None,
     ) -> None:
         self.name = name
@@ -157,9 +167,11 @@ class Component:
 
     def wait_ready(self, *, timeout_s: float = 60) -> None:
         """Wait until it does its work. Raises ComponentFailedError at once when it ends instead."""
+
         def ready() -> bool:
             self.check()
             return self._ready is None or bool(self._ready())
+
         try:
             processes.until(ready, what=f"{self.name} is ready", timeout_s=timeout_s)
         except processes.DeadlinePassedError as error:

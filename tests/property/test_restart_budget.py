@@ -6,6 +6,7 @@ The real Sweeper with its Reader, Restarts and StatusWriter runs against a made 
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from structlog.testing import capture_logs
 from support.fake_cluster import CALL_TIMEOUT_S, Fate, FakeCluster, Verb
 from support.made_world import MadeWorld
-from support.oracle import over_budget
+from support.oracle import Skew, over_budget
 from support.virtual_time import Clock, VirtualLoop
 
 from healthheartbeat.api.annotations import PAUSE_PREFIX
@@ -59,7 +60,7 @@ class Operators(RuleBasedStateMachine):
         self.born = 0
         self.alive: list[MadeWorld] = []
         self.everyone: list[MadeWorld] = []
-        self.forward_steps: list[tuple[float, float]] = []
+        self.skews: list[Skew] = []
         self.down_since: dict[str, float] = {}
         self.broken: list[str] = []
         self.exits = contextlib.ExitStack()
@@ -104,8 +105,6 @@ class Operators(RuleBasedStateMachine):
     def start(self, ahead_s: int) -> None:
         self.born += 1
         clock = Clock(self.loop, ahead_ms=1000 * ahead_s + self.born, booted_ms=7_000_000 * self.born)
-        # A wall clock that is ahead of its predecessor's is to the next process as a step forward.
-        self.forward_steps.append((self.loop.time(), 301.0 + (1 + self.born) / 1000 if ahead_s else 0.1))
 
         async def begin() -> None:
             world = MadeWorld(self.cluster, holder=f"op-{self.born}", clock=clock)
@@ -114,12 +113,14 @@ class Operators(RuleBasedStateMachine):
             self.everyone.append(world)
 
         self.do(begin())
+        self.note_clock(self.everyone[-1])
 
     @precondition(lambda self: self.alive)
     @rule(which=st.integers(0, 1))
     def crash(self, which: int) -> None:
         world = self.alive.pop(which % len(self.alive))
         self.do(world.die())
+        self.skews.append(Skew(of=world.holder, at_s=self.loop.time(), ahead_s=math.nan))
 
     @precondition(lambda self: self.alive)
     @rule(after_ms=st.integers(1, 60))
@@ -143,15 +144,13 @@ class Operators(RuleBasedStateMachine):
     def terminate(self, which: int) -> None:
         world = self.alive.pop(which % len(self.alive))
         self.do(world.stop())
+        self.skews.append(Skew(of=world.holder, at_s=self.loop.time(), ahead_s=math.nan))
 
     @precondition(lambda self: self.alive)
     @rule(which=st.integers(0, 1), by_s=st.sampled_from([-3600, -61, -5, 5, 61, 3600]))
     def clock_steps(self, which: int, by_s: int) -> None:
         self.alive[which % len(self.alive)].clock.ahead_ms += by_s * 1000
-        if by_s > 0:
-            self.forward_steps.append((self.loop.time(), float(by_s)))
-        else:  # the next process's clock was not set back
-            self.forward_steps.append((self.loop.time(), float(-by_s)))
+        self.note_clock(self.alive[which % len(self.alive)])
 
     @precondition(lambda self: self.alive)
     @rule(which=st.integers(0, 1))
@@ -165,6 +164,9 @@ class Operators(RuleBasedStateMachine):
     @rule(slug=slugs, paused=st.booleans())
     def pause(self, slug: str, paused: bool) -> None:  # noqa: FBT001 - drawn
         self.cluster.annotate(PAUSE_PREFIX + slug, '{"until": null}' if paused else None)
+
+    def note_clock(self, world: MadeWorld) -> None:
+        self.skews.append(Skew(of=world.holder, at_s=self.loop.time(), ahead_s=world.clock.ahead_ms / 1000))
 
     # What must hold
 
@@ -211,7 +213,7 @@ class Operators(RuleBasedStateMachine):
             self.cluster.deletes,
             budget=BUDGET,
             window_s=WINDOW_S,
-            forward_steps=self.forward_steps,
+            skews=self.skews,
             slack_s=INTERVAL_S + CALL_TIMEOUT_S,
         )
         assert not words
@@ -254,5 +256,5 @@ async def _gathered(tasks: set["asyncio.Task[Any]"]) -> None:
 
 TestTheRestartBudget = Operators.TestCase
 TestTheRestartBudget.settings = settings(
-    max_examples=300, stateful_step_count=max(25, settings().stateful_step_count)
+    max_examples=400, stateful_step_count=max(25, settings().stateful_step_count)
 )

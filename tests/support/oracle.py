@@ -1,5 +1,6 @@
 """What must hold of restarts, judged apart from the operator's own books: by true time, from what the API server met."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,6 +18,15 @@ class Restart:
     last_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skew:
+    """From `at_s` on, the wall clock of process `of` was `ahead_s` ahead of the truth; NaN once it had ended."""
+
+    of: str
+    at_s: float
+    ahead_s: float
+
+
 def restarts(deletes: Iterable[Delete]) -> dict[str, list[Restart]]:
     """By slug, in order. A DELETE that was carried out after its sender's timeout counts when it was sent (decision 19)."""
 
@@ -32,26 +42,48 @@ def restarts(deletes: Iterable[Delete]) -> dict[str, list[Restart]]:
         ]
         if met:
             found.setdefault(slug, []).append(Restart(slug=slug, sender=sender, first_s=min(met), last_s=max(met)))
-    return found
+    return {slug: sorted(made, key=lambda restart: restart.first_s) for slug, made in found.items()}
 
 
 def over_budget(
-    deletes: Iterable[Delete], *, budget: int, window_s: float, forward_steps: Sequence[tuple[float, float]], slack_s: float
+    deletes: Iterable[Delete], *, budget: int, window_s: float, skews: Sequence[Skew], slack_s: float
 ) -> list[str]:
-    """Every window that saw more than `budget` restarts of one bot, in words.
+    """Every restart beyond `budget` in its window, in words.
 
-    `forward_steps`: when a wall clock was set forward, and by how much (seconds). Between processes only wall clocks speak,
-    so that a step takes that much off the window there; within one process it takes nothing off (decision 19).
+    Within one process nothing but true time ages a restart. Between processes only wall clocks speak (decision 19), so a
+    restart may be forgotten as early as another process's clock, ahead of its author's, says; `slack_s` is how long its
+    stamp may have been in the making.
     """
     words = []
     for slug, made in restarts(deletes).items():
-        made.sort(key=lambda restart: restart.first_s)
-        for index in range(len(made) - budget):
-            several = made[index : index + budget + 1]
-            earliest_s, latest_s = several[0].last_s, several[-1].first_s
-            lost_s = sum(by_s for at_s, by_s in forward_steps if earliest_s - slack_s <= at_s <= latest_s)
-            if len({restart.sender for restart in several}) == 1:
-                lost_s = 0.0
-            if latest_s - earliest_s <= window_s - lost_s:
-                words.append(f"{slug}: {budget + 1} restarts from {earliest_s:.3f} s to {latest_s:.3f} s: {several}")
+        for index, last in enumerate(made):
+            counted = [
+                restart
+                for restart in made[:index]
+                if last.first_s - restart.last_s + _lost_s(restart, last, skews, slack_s) <= window_s
+            ]
+            if len(counted) >= budget:
+                words.append(f"{slug}: {last} is one too many after {counted}")
     return words
+
+
+def _lost_s(restart: Restart, last: Restart, skews: Sequence[Skew], slack_s: float) -> float:
+    """By how much other processes' clocks were ahead of the author's, at most, between the two; never less than 0."""
+    own = _seen(skews, {restart.sender}, restart.first_s - slack_s, restart.last_s + slack_s)
+    others = {skew.of for skew in skews} - {restart.sender}
+    theirs = _seen(skews, others, restart.first_s - slack_s, last.first_s)
+    return max(0.0, max(theirs, default=0.0) - min(own, default=0.0)) if theirs else 0.0
+
+
+def _seen(skews: Sequence[Skew], of: set[str], from_s: float, to_s: float) -> list[float]:
+    """Every skew of these processes that was in force at some time from `from_s` to `to_s`."""
+    seen = []
+    for sender in of:
+        history = [skew for skew in skews if skew.of == sender]
+        ends = [*(skew.at_s for skew in history[1:]), math.inf]
+        seen.extend(
+            skew.ahead_s
+            for skew, end_s in zip(history, ends, strict=True)
+            if skew.at_s <= to_s and end_s >= from_s and not math.isnan(skew.ahead_s)
+        )
+    return seen

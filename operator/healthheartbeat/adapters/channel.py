@@ -17,6 +17,8 @@ import structlog
 from healthheartbeat.adapters.page import Identity, Page, RefusedError, Sink, SinkError
 
 MAX_BATCH: Final = 200
+SLACK_S: Final = 0.001
+"""What is due this soon is due now: a timer may fire a rounding error early."""
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +122,7 @@ class Channel:
         if self._failing_since is not None:
             lasted = round(asyncio.get_running_loop().time() - self._failing_since)
             return f"{self.name} has not taken pages for {lasted} s ({self._waiting()} waiting): {self._error}"
-        refused = [slot for slot in self._slots.values() if slot.refusal]
+        refused = [slot for slot in self._sendable() if slot.refusal]
         return f"{self.name} refuses {len(refused)} of its pages: {refused[0].refusal}" if refused else ""
 
     def put(self, pages: Iterable[Page]) -> None:
@@ -152,7 +154,7 @@ class Channel:
         while True:
             self._wake.clear()
             batch = self._due(loop.time())
-            if not batch and loop.time() < next_check:
+            if not batch and loop.time() + SLACK_S < next_check:
                 await _within(self._wake, min([next_check, *(slot.next for slot in self._sendable())]) - loop.time())
                 continue
             unreachable = await self._deliver(batch)
@@ -202,7 +204,7 @@ class Channel:
 
     def _due(self, now: float) -> list[_Sent]:
         """The next batch: changes first, firing before resolved, the longest waiting first."""
-        due = [slot for slot in self._sendable() if slot.next <= now]
+        due = [slot for slot in self._sendable() if slot.next <= now + SLACK_S]
         due.sort(key=lambda slot: (slot.settled, slot.page.resolved, slot.due))
         return [_Sent(slot, slot.page, slot.turn, slot.settled) for slot in due[:MAX_BATCH]]
 

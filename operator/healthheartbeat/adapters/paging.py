@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from healthheartbeat.adapters.channel import Channel, Timing
+from healthheartbeat.adapters.notify.desk import NotifyDesk, NotifySettings
 from healthheartbeat.adapters.page import Page, Sink
 from healthheartbeat.core.alerts import MIN_LIFE_MS, Alert, AlertKey
 
@@ -33,6 +34,7 @@ def _wall_ms() -> int:
 class PageBoard:
     """What fires for every resource of this process, and the channels to all sinks.
 
+    `notify`: the addresses that people are told at directly; they are told of changes, with reminders.
     `leads(healthheartbeat)` is asked whenever a resolved page is about to go out, however long ago it was decided: a
     process that was frozen must not resolve what its successor has found firing.
     """
@@ -47,6 +49,7 @@ class PageBoard:
         wall_ms: Callable[[], int] = _wall_ms,
         chance: Callable[[], float] = random.random,
         timing: Timing | None = None,
+        notify: NotifySettings | None = None,
     ) -> None:
         self._runbook_base = runbook_base
         self._leads = leads
@@ -56,6 +59,11 @@ class PageBoard:
                 sink, outcome=outcome, may_resolve=self._may_resolve, wall_ms=wall_ms, chance=chance, timing=timing
             )
             for sink in sinks
+        )
+        self._desk = (
+            NotifyDesk(notify, outcome=outcome, may_resolve=self._may_resolve, wall_ms=wall_ms, chance=chance)
+            if notify
+            else None
         )
 
     def adopt(self, healthheartbeat: str, previously_firing: Iterable[Alert], *, now_ms: int) -> None:
@@ -67,6 +75,8 @@ class PageBoard:
         for alert in previously_firing:
             if alert.key not in resource.firing:
                 resource.firing[alert.key] = self._page(alert, now_ms=now_ms, ends_at_ms=now_ms + MIN_LIFE_MS)
+        if self._desk:
+            self._desk.adopt(resource.firing.values())
 
     def publish(
         self,
@@ -111,13 +121,17 @@ class PageBoard:
 
     def healthy_sinks(self) -> tuple[str, ...]:
         """Names of the sinks that took what they were last sent."""
-        return tuple(channel.name for channel in self._channels if channel.healthy)
+        told = self._desk.healthy() if self._desk else ()
+        return (*(channel.name for channel in self._channels if channel.healthy), *told)
 
     def problems(self) -> tuple[str, ...]:
         """Why somebody might not be paged, for people: one sentence for each failing sink, or that there is none."""
-        if not self._channels:
-            return (NO_SINK,)
-        return tuple(channel.problem for channel in self._channels if channel.problem)
+        nobody = not self._channels and (self._desk is None or self._desk.empty)
+        return (
+            *((NO_SINK,) if nobody else ()),
+            *(channel.problem for channel in self._channels if channel.problem),
+            *(self._desk.problems() if self._desk else ()),
+        )
 
     async def run(self) -> None:
         """Deliver until cancelled, then let the sinks go. Each sink has a task of its own."""
@@ -125,6 +139,8 @@ class PageBoard:
             async with asyncio.TaskGroup() as group:
                 for channel in self._channels:
                     group.create_task(channel.run(), name=f"pages to {channel.name}")
+                if self._desk:
+                    group.create_task(self._desk.run(), name="messages to people")
                 await asyncio.Event().wait()  # without sinks too, `run` ends only when it is told to
         finally:
             for channel in self._channels:
@@ -139,6 +155,8 @@ class PageBoard:
             async with asyncio.timeout(timeout_s), asyncio.TaskGroup() as group:
                 for channel in self._channels:
                     group.create_task(channel.flush())
+                if self._desk:
+                    group.create_task(self._desk.flush())
         except TimeoutError:
             return False
         return True
@@ -147,9 +165,11 @@ class PageBoard:
         resource = self._resources.get(healthheartbeat)
         return resource is not None and resource.may_resolve and self._leads(healthheartbeat)
 
-    def _each(self, tell: Callable[[Channel], None]) -> None:
+    def _each(self, tell: Callable[[Channel | NotifyDesk], None]) -> None:
         for channel in self._channels:
             tell(channel)
+        if self._desk:
+            tell(self._desk)
 
     def _page(self, alert: Alert, *, now_ms: int, ends_at_ms: int, before: Page | None = None) -> Page:
         """The page of a firing alert: labels and beginning of its first firing, where it was on the board."""

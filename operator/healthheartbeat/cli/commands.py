@@ -10,8 +10,10 @@ from healthheartbeat import __version__
 
 COMMANDS: Final = {
     "operator": "healthheartbeat.cli.operator:operator",
+    "watchdog": "healthheartbeat.cli.watchdog:watchdog",
     "crd": "healthheartbeat.cli.crd:crd",
     "bot": "healthheartbeat.cli.commands:bot",
+    "test-page": "healthheartbeat.cli.test_page:send_test_page",
 }
 """Command name to "module:function"; the function's docstring is its help."""
 

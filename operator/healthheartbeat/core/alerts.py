@@ -40,9 +40,9 @@ RUNBOOK_ANCHORS: Final[Mapping[AlertName, str]] = MappingProxyType(
 
 
 class AlertKey(NamedTuple):
-    """What makes two alerts the same one, whatever else changes about them."""
+    """What makes two alerts the same one, whatever else changes about them. `name`: an AlertName, or a test's."""
 
-    name: AlertName
+    name: str
     healthheartbeat: str
     slug: str | None
 

@@ -58,6 +58,14 @@ class Spending:
         within = self.within(window_ms, now)
         return self if len(within) == len(self.stamps) else replace(self, stamps=within)
 
+    def joined(self, other: "Spending") -> "Spending":
+        """With every stamp of both; one that both have counts once, for as long as either would count it."""
+        latest: dict[int, Stamp] = {}
+        for stamp in (*self.stamps, *other.stamps):
+            known = latest.get(stamp.wall_ms, stamp)
+            latest[stamp.wall_ms] = Stamp(stamp.wall_ms, max(stamp.mono_ms, known.mono_ms))
+        return replace(self, stamps=tuple(latest[wall_ms] for wall_ms in sorted(latest)))
+
     def begun(self, attempt: Attempt) -> "Spending":
         """With `attempt` under way."""
         return replace(self, pending=attempt)

@@ -2,10 +2,16 @@
 
 Three roles: the leader does everything; a standby does nothing; a lame duck, which could not renew in time, goes on
 probing, paging and reporting, but restarts, resolves and writes nothing, until it renews or sees another holder.
+
+No two candidates lead at the same time, since a leader trusts its last renewal for less long than others wait after
+they saw it. Whatever else may happen to a Lease (deleted, emptied by hand) is waited out as long.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+RELEASED_MS = 1000
+"""The duration that a Lease is given up with; one without a holder that holds longer was emptied by somebody else."""
 
 
 class Role(StrEnum):
@@ -43,7 +49,8 @@ class Held:
 class Candidacy:
     """What one candidate knows. `renewed_ms`: when its last successful renewal was sent; None while it does not hold.
 
-    `seen` and `seen_ms`: the Lease as last read, and when it was first read in this version.
+    `seen` and `seen_ms`: the Lease as last read (None: there was none), and when it was first read so. `known`: whether
+    this candidate ever saw one.
     """
 
     identity: str
@@ -51,6 +58,12 @@ class Candidacy:
     renewed_ms: int | None = None
     seen: Held | None = None
     seen_ms: int = 0
+    known: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the Lease is ours as far as we know, as a leader or a lame duck."""
+        return self.renewed_ms is not None
 
     def role(self, mono_ms: int) -> Role:
         """The role at `mono_ms`; a leader turns lame duck by the mere passing of time."""
@@ -58,26 +71,34 @@ class Candidacy:
             return Role.STANDBY
         return Role.LEADER if mono_ms - self.renewed_ms < self.timing.renew_deadline_ms else Role.LAME_DUCK
 
-    def saw(self, held: Held, mono_ms: int) -> "Candidacy":
-        """The Lease was read; another's holding it ends ours."""
-        fresh = self.seen is None or self.seen.version != held.version
-        renewed_ms = self.renewed_ms if held.holder == self.identity else None
-        return Candidacy(
-            identity=self.identity,
-            timing=self.timing,
-            renewed_ms=renewed_ms,
+    def saw(self, held: Held | None, mono_ms: int) -> "Candidacy":
+        """The Lease was read (None: there is none). Another's holding it ends ours; its absence does not."""
+        same = (held.version if held else None) == (self.seen.version if self.seen else None)
+        return replace(
+            self,
+            renewed_ms=self.renewed_ms if held is None or held.holder == self.identity else None,
             seen=held,
-            seen_ms=mono_ms if fresh else self.seen_ms,
+            seen_ms=self.seen_ms if same else mono_ms,
+            known=self.known or held is not None,
         )
 
     def renewed(self, held: Held, sent_ms: int) -> "Candidacy":
         """Our holding was written, by a request sent at `sent_ms`."""
-        return Candidacy(identity=self.identity, timing=self.timing, renewed_ms=sent_ms, seen=held, seen_ms=sent_ms)
+        return replace(self, renewed_ms=sent_ms, seen=held, seen_ms=sent_ms, known=True)
+
+    def released(self) -> "Candidacy":
+        """We hold it no longer, whether or not others have heard of that."""
+        return replace(self, renewed_ms=None)
 
     def may_take(self, mono_ms: int) -> bool:
-        """Whether the Lease as last read is ours, given up, or was not renewed for as long as it holds."""
-        if self.seen is None:
-            return False
-        if self.seen.holder in ("", self.identity):
+        """Whether the Lease as last read is ours, given up, or was not renewed for as long as it holds.
+
+        One that was deleted is its leader's to make again, and others' after they have waited. Where there never was
+        one, as far as this candidate knows, nobody leads.
+        """
+        seen, waited_ms = self.seen, mono_ms - self.seen_ms
+        if seen is None:
+            return not self.known or self.role(mono_ms) is Role.LEADER or waited_ms > self.timing.duration_ms
+        if seen.holder == self.identity or (not seen.holder and seen.duration_ms <= RELEASED_MS):
             return True
-        return mono_ms - self.seen_ms > max(self.seen.duration_ms, self.timing.duration_ms)
+        return waited_ms > max(seen.duration_ms, self.timing.duration_ms)

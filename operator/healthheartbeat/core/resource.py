@@ -54,9 +54,12 @@ class ResourceLedger:
         return is_storm(missing=self.missing, total=len(self.bots), max_unhealthy_percent=policy.max_unhealthy_percent)
 
     def take_over(self, left: "ResourceLedger") -> None:
-        """Begin with what an earlier process left."""
-        self.bots, self.former, self.layers = left.bots, left.former | self.former, left.layers
+        """Begin with what an earlier process left; what is known here to have been spent counts besides."""
+        known, self.former = self.former, left.former
+        self.bots, self.layers = left.bots, left.layers
         self.firing, self.missing = left.firing, left.missing
+        for slug, spending in known.items():
+            self.set_spending(slug, self.spending_of(slug).joined(spending))
 
     def enrol(self, registry: Registry) -> Enrolment:
         """Take the registry's bots for ours: newcomers start at zero, leavers keep only what they spent."""
@@ -81,6 +84,15 @@ class ResourceLedger:
             self.put(replace(self.bots[slug], spending=spending))
         else:
             self.former[slug] = spending
+
+    def spent(self, now: Now) -> dict[str, Spending]:
+        """What each bot had spent when its sweeps ended at `now`, where that is anything.
+
+        An attempt that was cut short was on its way until now, and nobody will settle it.
+        """
+        spendings = {slug: self.spending_of(slug) for slug in (*self.bots, *self.former)}
+        ended = {slug: known.settled(now) if known.pending else known for slug, known in spendings.items()}
+        return {slug: spending for slug, spending in ended.items() if spending.stamps}
 
     def prune(self, window_ms: int, now: Now) -> None:
         """Forget restarts that no longer count."""

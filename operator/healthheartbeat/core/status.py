@@ -21,6 +21,7 @@ BOT_ALERTS = frozenset(
     {AlertName.BOT_DOWN, AlertName.RESTART_BUDGET_EXHAUSTED, AlertName.BOT_UNKNOWN, AlertName.RESTART_STUCK}
 )
 
+LATEST_MS = parse_ms("9999-12-31T00:00:00Z")
 ENDLESS = "9999-12-31T23:59:59.000Z"
 """How the status writes a pause without end: later than any time, and still a time to programs that compare."""
 
@@ -166,11 +167,13 @@ def _mappings(value: object) -> Iterable[Mapping[str, Any]]:
 
 def _alert_names(value: object) -> set[AlertName]:
     known = {str(name): name for name in AlertName}
-    return {known[name] for name in value if name in known} if isinstance(value, list) else set()
+    names = value if isinstance(value, list) else ()
+    return {known[name] for name in names if isinstance(name, str) and name in known}
 
 
 def _instant(value: object) -> int | None:
+    """Milliseconds of a time in the status; one at the end of time is taken back far enough to be written again."""
     try:
-        return parse_ms(value) if isinstance(value, str) else None
+        return min(parse_ms(value), LATEST_MS) if isinstance(value, str) else None
     except ValueError:
         return None

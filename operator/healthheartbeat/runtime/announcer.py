@@ -45,8 +45,10 @@ class Announcer:
                     self._event(ReasonCode.BOT_RECOVERED, f"{event.slug} answers again", "Polled", warning=False)
             case Heard():
                 self._log.debug(HEARD, slug=event.slug)
+            case Unjudged(deferred=True):
+                self._log.debug("BOT_DEFERRED", slug=event.slug, reason=event.message)
             case Unjudged():
-                self._log.warning("BOT_NOT_JUDGED", slug=event.slug, reason=event.message, deferred=event.deferred)
+                self._log.warning("BOT_NOT_JUDGED", slug=event.slug, reason=event.message)
 
     def decided(self, before: BotLedger, after: BotLedger) -> None:
         """A bot's restart was decided upon; only what is new is said."""

@@ -1,10 +1,11 @@
 """One resource at this process: swept while this process leads it, left to another while it does not."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from healthheartbeat.core.budget import Spending
 from healthheartbeat.core.lease import Role
+from healthheartbeat.runtime.ending import to_the_end
 from healthheartbeat.runtime.leadership import Leadership
 from healthheartbeat.runtime.sweeper import Sweeper
 
@@ -28,7 +29,7 @@ class Candidate:
         self._leadership = leadership
         self._tell = tell
         self.sweeper: Sweeper | None = None
-        self.spent: dict[str, Spending] = {}
+        self.spent: Mapping[str, Spending] = {}
         """What each bot had spent at the end of the last term here; counted besides what the status says."""
 
     @property
@@ -42,49 +43,54 @@ class Candidate:
             self.sweeper.wake()
 
     async def run(self) -> None:
-        """Sweep whenever it is ours to, until the resource is gone or this is cancelled."""
-        if self._leadership is None:
-            await self._term(asyncio.get_running_loop().create_future())
+        """Sweep whenever it is ours to, until the resource is gone or this is cancelled; raises what a sweeper raised.
+
+        However it ends, the Lease is given up, once the sweeper has ended its work.
+        """
+        leadership = self._leadership
+        if leadership is None:
+            await self._term(lambda: True, asyncio.get_running_loop().create_future())
             return
-        renewing = asyncio.create_task(self._leadership.run(), name=f"lease {self.key}")
+        renewing = asyncio.create_task(leadership.run(), name=f"lease {self.key}")
         try:
             gone = False
             while not gone:
                 self._tell(False)  # noqa: FBT003 - the gauge's value
-                await _first(asyncio.ensure_future(self._leadership.held()), renewing)
-                gone = await self._term(asyncio.ensure_future(self._leadership.lost()), renewing)
-            await self._leadership.release()
-        except asyncio.CancelledError:
-            await self._leadership.release()
-            raise
+                await _first(asyncio.ensure_future(leadership.held()), renewing)
+                gone = await self._term(leadership.leads, asyncio.ensure_future(leadership.lost()), renewing)
         finally:
-            renewing.cancel()
-            await asyncio.gather(renewing, return_exceptions=True)
+            await to_the_end(self._leave(leadership, renewing))
+
+    async def _leave(self, leadership: Leadership, renewing: "asyncio.Task[None]") -> None:
+        renewing.cancel()
+        await asyncio.wait([renewing])
+        try:
+            await leadership.release()
+        finally:
             self._tell(None)
 
-    async def _term(self, lost: "asyncio.Future[None]", *others: "asyncio.Task[None]") -> bool:
+    async def _term(
+        self, leads: Callable[[], bool], lost: "asyncio.Future[None]", *others: "asyncio.Task[None]"
+    ) -> bool:
         """Sweep until the resource is gone (True) or leadership is lost (False)."""
-        leads = self._leadership.leads if self._leadership else lambda: True
         self._tell(True)  # noqa: FBT003 - the gauge's value
-        self.sweeper = self._make(leads)
-        resource = self.sweeper.watch.resource
-        resource.former.update(self.spent)
-        sweeping = asyncio.create_task(self.sweeper.run(), name=f"sweeper {self.key}")
+        self.sweeper = sweeper = self._make(leads)
+        sweeper.watch.resource.former.update(self.spent)
+        sweeping = asyncio.create_task(sweeper.run(), name=f"sweeper {self.key}")
         try:
             await asyncio.wait([sweeping, lost, *others], return_when=asyncio.FIRST_COMPLETED)
             for other in others:
                 if other.done():
                     other.result()
-            if sweeping.done():
-                sweeping.result()
-                return True
-            return False
+            return sweeping.done()
         finally:
             lost.cancel()
             sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
-            self.spent = {slug: resource.spending_of(slug) for slug in (*resource.bots, *resource.former)}
+            await to_the_end(asyncio.wait([sweeping]))
+            self.spent = sweeper.spent()
             self.sweeper = None
+            if not sweeping.cancelled():
+                sweeping.result()
 
 
 async def _first(awaited: "asyncio.Future[None]", beside: "asyncio.Task[None]") -> None:

@@ -7,10 +7,15 @@ from typing import Any
 import structlog
 
 from healthheartbeat.api import annotations
+from healthheartbeat.core import status
 from healthheartbeat.core.budget import Spending
 from healthheartbeat.core.lease import Role
 from healthheartbeat.runtime.candidate import Candidate
+from healthheartbeat.runtime.clock import Clock, system_clock
 from healthheartbeat.runtime.sweeper import Sweeper
+
+LATE_DELETE_MS = 305_000
+"""Longest interval and a call's timeout: so long after it was stamped an attempt that nobody settled may have happened."""
 
 log = structlog.get_logger(__name__)
 
@@ -18,8 +23,10 @@ log = structlog.get_logger(__name__)
 class Fleet:
     """Adds, removes and wakes sweepers, as the watch on the resources tells it to."""
 
-    def __init__(self, make: Callable[[str, str], Candidate]) -> None:
+    def __init__(self, make: Callable[[str, str], Candidate], *, now: Clock = system_clock) -> None:
         self._make = make
+        self._now = now
+        self._closed = False
         self._candidates: dict[tuple[str, str], Candidate] = {}
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._seen: dict[tuple[str, str], object] = {}
@@ -47,8 +54,9 @@ class Fleet:
     def saw(self, resource: Mapping[str, Any]) -> None:
         """A resource exists, or changed: sweep it; at once, where what it asks for is new."""
         metadata = resource.get("metadata") or {}
-        key = (str(metadata.get("namespace")), str(metadata.get("name")))
-        asks = _asks(metadata)
+        key, asks = _key(metadata), _asks(metadata)
+        if self._closed:
+            return  # our last status write tells the watch too, and would have the Lease taken again
         if key in self._ending:
             self._again[key] = resource
         elif key not in self._candidates:
@@ -58,12 +66,17 @@ class Fleet:
             self._seen[key] = asks
             self._candidates[key].wake()
 
-    def lost(self, namespace: str, name: str) -> None:
-        """A resource was deleted: its sweeps stop."""
-        key = (namespace, name)
+    def lost(self, resource: Mapping[str, Any]) -> None:
+        """A resource was deleted, and was last as given: its sweeps stop.
+
+        What its status says was spent is kept, also where another process spent it: made anew under its name, and swept
+        by this one, it gets no new budgets.
+        """
+        key = _key(resource.get("metadata") or {})
         self._again.pop(key, None)
-        if (task := self._tasks.get(key)) is not None:
-            log.info("RESOURCE_DELETED", healthheartbeat=f"{namespace}/{name}")
+        self._keep(key, self._written(resource))
+        if (task := self._tasks.get(key)) is not None and key not in self._ending:
+            log.info("RESOURCE_DELETED", healthheartbeat="/".join(key))
             self._ending.add(key)
             task.cancel()
 
@@ -72,6 +85,7 @@ class Fleet:
         try:
             await self._fault
         finally:
+            self._closed = True
             for task in self._tasks.values():
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -79,20 +93,42 @@ class Fleet:
     def _start(self, key: tuple[str, str]) -> None:
         candidate = self._make(*key)
         log.info("RESOURCE_WATCHED", healthheartbeat=candidate.key)
-        candidate.spent.update(self._spent.pop(key, {}))  # made anew under its name, it gets no new budgets
+        candidate.spent = self._spent.pop(key, {})
         task = asyncio.create_task(candidate.run(), name=f"candidate {candidate.key}")
         self._candidates[key], self._tasks[key] = candidate, task
         task.add_done_callback(lambda done: self._ended(key, done))
 
     def _ended(self, key: tuple[str, str], task: asyncio.Task[None]) -> None:
-        self._spent[key] = self._candidates.pop(key).spent
+        self._keep(key, self._candidates.pop(key).spent)
         del self._tasks[key]
         self._ending.discard(key)
         self._seen.pop(key, None)
-        if not task.cancelled() and (error := task.exception()) is not None and not self._fault.done():
-            self._fault.set_exception(error)
-        elif (again := self._again.pop(key, None)) is not None:
+        again = self._again.pop(key, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            if not self._fault.done():
+                self._fault.set_exception(error)
+        elif again is not None:
             self.saw(again)
+
+    def _keep(self, key: tuple[str, str], spent: Mapping[str, Spending]) -> None:
+        """Remember what was spent under a name, besides what is known already."""
+        kept = dict(self._spent.get(key, {}))
+        for slug, spending in spent.items():
+            kept[slug] = kept[slug].joined(spending) if slug in kept else spending
+        if kept:
+            self._spent[key] = kept
+
+    def _written(self, resource: Mapping[str, Any]) -> dict[str, Spending]:
+        written = {}
+        for slug, entry in status.entries(resource.get("status") or {}):
+            spending = status.restored_spending(entry, slack_ms=LATE_DELETE_MS, now=self._now())
+            if spending.stamps:
+                written[slug] = spending
+        return written
+
+
+def _key(metadata: Mapping[str, Any]) -> tuple[str, str]:
+    return str(metadata.get("namespace")), str(metadata.get("name"))
 
 
 def _asks(metadata: Mapping[str, Any]) -> object:

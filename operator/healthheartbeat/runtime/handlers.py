@@ -58,9 +58,8 @@ def registry(fleet: Fleet, client: KubeClient) -> kopf.OperatorRegistry:
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=handlers, id="watch")
     async def watch(type: str | None, body: Mapping[str, Any], **_: Any) -> None:  # noqa: A002 - kopf's name for it
-        metadata = body["metadata"]
         if type == "DELETED":
-            fleet.lost(metadata["namespace"], metadata["name"])
+            fleet.lost(body)
         else:
             fleet.saw(body)
 

@@ -9,9 +9,11 @@ from typing import Protocol
 
 import structlog
 
-from healthheartbeat.adapters.kube.errors import ApiError
+from healthheartbeat.adapters.kube.errors import ApiError, Conflict, NotFound
 from healthheartbeat.core.clock import Now
 from healthheartbeat.core.lease import Candidacy, Held, Role, Timing
+
+RELEASE_TRIES = 2
 
 log = structlog.get_logger(__name__)
 
@@ -23,11 +25,11 @@ class Store(Protocol):
         """The Lease as it is."""
 
     async def write(self, holder: str, *, over: Held | None, timing: Timing, wall_ms: int) -> Held:
-        """Make `holder` the holder, where the Lease is still as `over`."""
+        """Make `holder` the holder, where the Lease is still as `over`. Raises Conflict where it is not."""
 
 
 class Leadership:
-    """One candidate for one resource's Lease; `identity` names this process and no other."""
+    """One candidate for one resource's Lease; `identity` names this process and no other that ever was or will be."""
 
     def __init__(
         self, resource: str, store: Store, *, identity: str, now: Callable[[], Now], timing: Timing | None = None
@@ -39,6 +41,8 @@ class Leadership:
         self._held = asyncio.Event()
         self._lost = asyncio.Event()
         self._lost.set()
+        self._said = Role.STANDBY
+        self._failure = ""
 
     @property
     def role(self) -> Role:
@@ -59,43 +63,87 @@ class Leadership:
 
     async def run(self) -> None:
         """Acquire, renew, wait: until cancelled. The Lease is given up by `release`, not by the end of this."""
-        timing = self._candidacy.timing
         while True:
-            began = self._now().mono_ms
-            before = self.role
+            began_ms = self._now().mono_ms
+            self._say_role()
+            failure = ""
             try:
                 await self._try()
             except ApiError as error:
-                log.warning("LEASE_UNREACHABLE", healthheartbeat=self._resource, role=self.role, reason=str(error))
-            if self.role is not before:
-                log.info("ROLE", healthheartbeat=self._resource, role=self.role)
-            await asyncio.sleep(max(0, began + timing.retry_ms - self._now().mono_ms) / 1000)
+                failure = str(error)
+            self._say_failure(failure)
+            self._say_role()
+            due_ms = began_ms + self._candidacy.timing.retry_ms
+            await asyncio.sleep(max(0, due_ms - self._now().mono_ms) / 1000)
 
     async def release(self) -> None:
-        """Give the Lease up, if it is ours, so that another takes over at its next look and not after the duration."""
-        candidacy = self._candidacy
-        if candidacy.role(self._now().mono_ms) is not Role.LEADER:
+        """Give the Lease up, if it is ours, so that another takes over at its next look and not after the duration.
+
+        To be called when `run` has ended: a renewal that was cut short may have been carried out all the same.
+        """
+        if not self._candidacy.holds:
             return
-        self._settle(Candidacy(identity=candidacy.identity, timing=candidacy.timing))
+        held = self._candidacy.seen
+        self._settle(self._candidacy.released())
+        self._say_role()
         try:
-            await self._store.write("", over=candidacy.seen, timing=candidacy.timing, wall_ms=self._now().wall_ms)
+            for _ in range(RELEASE_TRIES):
+                if held is None or held.holder != self._candidacy.identity:
+                    return
+                try:
+                    await self._write("", over=held)
+                except Conflict:
+                    held = await self._store.read()
+                else:
+                    return
+        except NotFound:
+            return
         except ApiError as error:
             log.warning("LEASE_NOT_RELEASED", healthheartbeat=self._resource, reason=str(error))
 
     async def _try(self) -> None:
-        """One look at the Lease, and one write where it may be ours."""
+        """Renew, where we lead; else look at the Lease, and take it where it is to be had.
+
+        A leader that looked first would spend twice the calls, and half of its deadline, on an API server that is slow.
+        """
+        if self.leads() and (ours := self._candidacy.seen) is not None:
+            try:
+                await self._take(over=ours)
+            except (Conflict, NotFound):
+                log.info("LEASE_CHANGED", healthheartbeat=self._resource)
+            else:
+                return
         held = await self._store.read()
-        if held is not None:
-            self._settle(self._candidacy.saw(held, self._now().mono_ms))
-        if held is None or self._candidacy.may_take(self._now().mono_ms):
-            sent = self._now()
-            written = await self._store.write(
-                self._candidacy.identity, over=held, timing=self._candidacy.timing, wall_ms=sent.wall_ms
-            )
-            self._settle(self._candidacy.renewed(written, sent.mono_ms))
+        self._settle(self._candidacy.saw(held, self._now().mono_ms))
+        if self._candidacy.may_take(self._now().mono_ms):
+            await self._take(over=held)
+
+    async def _take(self, *, over: Held | None) -> None:
+        sent_ms = self._now().mono_ms
+        written = await self._write(self._candidacy.identity, over=over)
+        self._settle(self._candidacy.renewed(written, sent_ms))
+
+    async def _write(self, holder: str, *, over: Held | None) -> Held:
+        return await self._store.write(
+            holder, over=over, timing=self._candidacy.timing, wall_ms=self._now().wall_ms
+        )
 
     def _settle(self, candidacy: Candidacy) -> None:
         self._candidacy = candidacy
-        holds = candidacy.renewed_ms is not None
-        (self._held.set if holds else self._held.clear)()
-        (self._lost.clear if holds else self._lost.set)()
+        (self._held.set if candidacy.holds else self._held.clear)()
+        (self._lost.clear if candidacy.holds else self._lost.set)()
+
+    def _say_role(self) -> None:
+        if (role := self.role) is not self._said:
+            self._said = role
+            log.info("ROLE", healthheartbeat=self._resource, role=role)
+
+    def _say_failure(self, failure: str) -> None:
+        """Said when it begins, when it changes and when it ends: not every two seconds of an outage."""
+        if failure == self._failure:
+            return
+        self._failure = failure
+        if failure:
+            log.warning("LEASE_UNREACHABLE", healthheartbeat=self._resource, role=self.role, reason=failure)
+        else:
+            log.info("LEASE_REACHED", healthheartbeat=self._resource, role=self.role)

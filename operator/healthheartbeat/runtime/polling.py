@@ -16,7 +16,7 @@ class Polls:
     """Who was left over is remembered from sweep to sweep, and goes first: nobody starves."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, None] = {}
+        self._waiting: dict[tuple[str, str], None] = {}
 
     async def run(
         self,
@@ -51,15 +51,19 @@ class Polls:
         async with asyncio.TaskGroup() as workers:
             for _ in range(min(max_in_flight, len(queue))):
                 workers.create_task(worker())
-        self._waiting = {pod.uid: None for _, pod in queue}
+        self._waiting = {(bot.slug, pod.uid): None for bot, pod in queue}
         for slug in dict.fromkeys(bot.slug for bot, _ in queue):
             judged(slug, verdicts[slug])
 
     def _queue(self, bots: Iterable[Bot]) -> deque[tuple[Bot, Pod]]:
-        """Polls in order: those left over in the order in which they waited, then the others as registered."""
-        polls = {pod.uid: (bot, pod) for bot in bots for pod in bot.pods}
-        first = [polls.pop(uid) for uid in self._waiting if uid in polls]
-        return deque([*first, *polls.values()])
+        """Polls in order: those left over in the order in which they waited, then their bots' other pods, then the rest.
+
+        By bot and pod: two Services may select one pod, and each of the bots is to be judged.
+        """
+        polls = {(bot.slug, pod.uid): (bot, pod) for bot in bots for pod in bot.pods}
+        first = [polls.pop(key) for key in self._waiting if key in polls]
+        waited = {bot.slug for bot, _ in first}
+        return deque([*first, *sorted(polls.values(), key=lambda poll: poll[0].slug not in waited)])
 
 
 async def _guarded(probe: Callable[[Bot, Pod], Awaitable[Verdict]], bot: Bot, pod: Pod) -> Verdict:

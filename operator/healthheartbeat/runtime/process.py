@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import kopf
 import structlog
@@ -20,7 +21,9 @@ from healthheartbeat import __version__
 from healthheartbeat.adapters.alertmanager import AlertmanagerSink
 from healthheartbeat.adapters.kube import pods, status
 from healthheartbeat.adapters.kube.client import KubeClient
+from healthheartbeat.adapters.kube.errors import ApiError
 from healthheartbeat.adapters.kube.events import EventRecorder, Happening
+from healthheartbeat.adapters.kube.kinds import HEALTHHEARTBEATS
 from healthheartbeat.adapters.kube.lease import LeaseStore
 from healthheartbeat.adapters.metrics import Metrics
 from healthheartbeat.adapters.paging import PageBoard
@@ -42,6 +45,9 @@ from healthheartbeat.runtime.world import World
 
 API_TIMEOUT_S = 5.0
 FLUSH_S = 2.0
+LAST_WORDS_S = 0.5
+"""How long a process that ends waits for its pages to be taken: what fires is in the status too, for the next one."""
+CONTACT_EVERY_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +69,8 @@ class Settings:
 
 async def run(settings: Settings) -> int:
     """Run the operator until it is told to stop (0) or a part of it fails (1)."""
-    holder = f"{socket.gethostname()}_{os.getpid()}"
+    # Unique for ever: on a node's own network, or in a container started again, host name and pid are another's too.
+    holder = f"{socket.gethostname()}_{os.getpid()}_{uuid4().hex[:8]}"
     metrics, reports = Metrics(), Reports()
     sinks = [AlertmanagerSink(url) for url in settings.alertmanager_urls]
     pages = PageBoard(
@@ -80,8 +87,8 @@ async def run(settings: Settings) -> int:
             settings, client=client, events=events, pages=pages, metrics=metrics, reports=reports, holder=holder
         )
         fleet = Fleet(lambda namespace, name: _candidate(namespace, name, world, client=client, settings=settings))
-        stop, started = asyncio.Event(), asyncio.Event()
-        vitals = Vitals(fleet, reports, now=system_clock, started=started)
+        stop, started, reached = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        vitals = Vitals(fleet, reports, now=system_clock, started=reached)
         log.info("STARTED", version=__version__, holder=holder, namespaces=list(settings.namespaces) or "all")
         for problem in pages.problems():
             log.warning("PAGES", reason=problem)
@@ -90,6 +97,7 @@ async def run(settings: Settings) -> int:
                 "pages": asyncio.create_task(pages.run(), name="pages"),
                 "sweepers": asyncio.create_task(fleet.run(), name="sweepers"),
                 "signals": asyncio.create_task(_signals(stop, after=started), name="signals"),
+                "contact": asyncio.create_task(_contact(client, settings.namespaces, reached), name="contact"),
                 "kopf": asyncio.create_task(
                     kopf.operator(
                         registry=handlers.registry(fleet, client),
@@ -105,8 +113,8 @@ async def run(settings: Settings) -> int:
             try:
                 return await _first_end(parts)
             finally:
+                await pages.flush(LAST_WORDS_S)  # ahead of the sweepers' end, which drops what was not taken
                 await _end(parts["sweepers"])
-                await pages.flush(FLUSH_S)
                 await events.drain(FLUSH_S)
                 await _end(*parts.values())
 
@@ -134,6 +142,27 @@ async def _signals(stop: asyncio.Event, *, after: asyncio.Event) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
+
+
+async def _contact(client: KubeClient, namespaces: Sequence[str], reached: asyncio.Event) -> None:
+    """Set `reached` once the resources could be listed; kopf says that it has started before it has reached anything.
+
+    Returns never.
+    """
+    said = ""
+    while not reached.is_set():
+        try:
+            for namespace in namespaces or (None,):
+                await client.list(HEALTHHEARTBEATS, namespace, page_size=20)
+        except ApiError as error:
+            if str(error) != said:
+                said = str(error)
+                log.warning("NOT_WATCHING_YET", reason=said)
+            await asyncio.sleep(CONTACT_EVERY_S)
+        else:
+            reached.set()
+            log.info("WATCHING", namespaces=list(namespaces) or "all")
+    await asyncio.get_running_loop().create_future()
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:

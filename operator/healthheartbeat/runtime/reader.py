@@ -6,6 +6,8 @@ A read that is late or fails costs nothing but freshness: the sweep goes with th
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import structlog
+
 from healthheartbeat.adapters.kube.errors import ApiError, NotFound
 from healthheartbeat.api.config import Config
 from healthheartbeat.core.clock import Now
@@ -14,7 +16,10 @@ from healthheartbeat.runtime.schedule import Schedule
 
 LONGEST_LEAD_MS = 1000
 """How far ahead of its sweep a read begins, at most; a quarter of the interval where that is less."""
-RETRY_S = 1.0
+RETRY_MS = 1000
+LONGEST_RETRY_MS = 10_000
+
+log = structlog.get_logger(__name__)
 
 
 class Reader:
@@ -38,18 +43,21 @@ class Reader:
         self._refreshing: asyncio.Task[None] | None = None
         self._gone: NotFound | None = None
         self._woken_ms: int | None = None
+        self._closed = False
         self.woken = asyncio.Event()
         self.failure = ""
 
     async def first(self) -> None:
         """Return after the first good reading. Raises NotFound where there is no such resource."""
+        retry_ms = RETRY_MS
         while True:
             self.woken.clear()
             await self.refresh()
             self._raise_if_gone()
             if not self.failure:
                 return
-            await self._sleep_ms(RETRY_S * 1000)
+            await self._until_ms(self._now().mono_ms + retry_ms)
+            retry_ms = min(2 * retry_ms, LONGEST_RETRY_MS)
 
     async def refresh(self) -> None:
         """Read again now, and return when that read has ended, well or not."""
@@ -76,14 +84,15 @@ class Reader:
         self._raise_if_gone()
 
     async def close(self) -> None:
-        """End the reads under way."""
+        """End the reads under way; none begins any more."""
+        self._closed = True
         tasks = [task for task in (self._refreshing, self._task) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(self) -> None:
-        if self._task is None or self._task.done():
+        if not self._closed and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._attempt(), name="read registry")
 
     async def _attempt(self) -> None:
@@ -93,6 +102,11 @@ class Reader:
             self._gone = error
         except ApiError as error:
             self.failure = str(error)
+        except (
+            Exception
+        ) as error:  # a fault of ours in reading is a failed read: the last good one is swept, and it is said
+            log.exception("OPERATOR_FAULT", what="reading a resource")
+            self.failure = f"the reading itself failed: {error!r}"
         else:
             self._gone = None
             self._config = reading.config

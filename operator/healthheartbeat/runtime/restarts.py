@@ -80,6 +80,9 @@ class Restarts:
         self._tasks.pop(slug, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._announcer.failed("restart", slug, error)
+            spending = self._view.resource.spending_of(slug)
+            if spending.pending is not None:  # it may have been sent: spent, or the bot would be awaited for ever
+                self._view.resource.set_spending(slug, spending.settled(self._now()))
 
     def _before_pods(self, slug: str) -> Decision | None:
         view = self._view
@@ -161,6 +164,7 @@ class Restarts:
         return (
             now.mono_ms - attempt.mono_ms <= view.policy.interval_ms
             and ledger.evidence(view.policy.threshold).issuperset(attempt.pods)
+            and ledger.spending.spent(view.policy.window_ms, now) <= view.policy.budget  # this one included
             and view.registry.bots[slug].auto_restart
             and not (pause is not None and pause.active(now.wall_ms))
             and not view.resource.storm(view.policy)
@@ -198,6 +202,7 @@ class Restarts:
         if (ledger := resource.bots.get(slug)) is not None:
             resource.put(replace(ledger, deleted=ledger.deleted | gone, action=Action.RESTARTED, action_reason=words))
         resource.restarted.add(slug)
+        self._writer.save()
         self._announcer.restarted(slug, [pod.name for pod in decision.victims if pod.uid in gone])
 
     async def _carried_out_after_all(self, slug: str, doubtful: list[PodFacts]) -> set[str]:

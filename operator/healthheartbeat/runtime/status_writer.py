@@ -41,14 +41,15 @@ class StatusWriter:
         self._covered = 0
         self._lock = asyncio.Lock()
         self.epoch = 0
-        """Goes up at every conflict: what was decided before it has to be decided again."""
+        """Goes up at every conflict, and when a read finds another's write: what was decided before is decided again."""
         self.writes = 0
         """Successful writes so far; a read that began before the last of them may be older than it."""
 
     def saw(self, version: str, *, writes: int) -> None:
         """A read that began after `writes` of our writes found the resource at `version`."""
-        if writes == self.writes:
+        if writes == self.writes and version != self._version:
             self._version = version
+            self.epoch += 1
 
     def save(self) -> None:
         """Write the status beside everything else; what changes during a write goes with the next one."""
@@ -92,6 +93,8 @@ class StatusWriter:
                     raise Conflict(409, "Conflict", "the resource changed since the restart was decided")
                 if self._covered >= ticket:
                     return
+                if not self._may_write():  # asked anew at each try: a process that was frozen may hold a stale answer
+                    raise ApiError(0, "NotLeading", "this process does not lead the resource now")
                 covers = self._asked
                 try:
                     self._version = await self._write(self._render(), self._version)

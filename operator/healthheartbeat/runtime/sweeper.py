@@ -9,6 +9,7 @@ from typing import Any
 
 from healthheartbeat.adapters.kube.errors import NotFound
 from healthheartbeat.api.codes import AlertName
+from healthheartbeat.core.budget import Spending
 from healthheartbeat.core.clock import Now
 from healthheartbeat.core.ledger import Missed
 from healthheartbeat.core.reconcile import adopt
@@ -18,6 +19,7 @@ from healthheartbeat.core.status import restore
 from healthheartbeat.core.sweep import Sweep
 from healthheartbeat.core.verdict import Outcome, Verdict
 from healthheartbeat.runtime.announcer import Announcer
+from healthheartbeat.runtime.ending import to_the_end
 from healthheartbeat.runtime.pager import Pager
 from healthheartbeat.runtime.polling import Polls
 from healthheartbeat.runtime.reader import Reader
@@ -79,6 +81,10 @@ class Sweeper:
         """Sweep as soon as may be: the spec changed, or somebody asked for a sweep."""
         self._reader.woken.set()
 
+    def spent(self) -> Mapping[str, Spending]:
+        """What each bot has spent, for whoever sweeps after this has ended."""
+        return self.watch.resource.spent(self._world.now())
+
     async def run(self) -> None:
         """Sweep at the resource's interval; returns when the API server says that the resource is gone."""
         try:
@@ -90,7 +96,7 @@ class Sweeper:
         except NotFound:
             self._announcer.said("RESOURCE_GONE", reason="the API server knows no such resource: it is no longer swept")
         finally:
-            await self._wind_up()
+            await to_the_end(self._wind_up())
 
     async def _run_sweep(self, schedule: Schedule) -> None:
         now, watch, world = self._world.now(), self.watch, self._world
@@ -164,7 +170,7 @@ class Sweeper:
     def _close(self, sweep: Sweep, *, polled_at: Now, overrun: bool) -> None:
         world, watch, now = self._world, self.watch, self._world.now()
         resource, policy = watch.resource, sweep.policy
-        age_ms = watch.registry.age_ms(now.mono_ms)
+        age_ms = sweep.registry.age_ms(sweep.start.mono_ms)
         was_storm = AlertName.STORM in resource.firing
         report = sweep.close(
             now=polled_at,
@@ -202,6 +208,7 @@ class Sweeper:
         """Decision 23: said when the registry goes stale, paged about when it stays so."""
         world, resource = self._world, self.watch.resource
         stale = age_ms > world.stale_after_ms
+        self.watch.failure = self._reader.failure
         if stale != self.watch.stale:
             self.watch.stale = stale
             self._announcer.stale(stale=stale, why=self._reader.failure)
@@ -243,16 +250,18 @@ class Sweeper:
             self._announcer.said("RESTARTS_OF_ANOTHER_PROCESS", slugs=list(gained))
 
     def _record(self, *, warning: bool, reason: str, message: str, action: str) -> None:
-        if self.watch.reading is not None:
+        if self.watch.reading is not None and self.watch.leads():
             self._world.record_event(
                 self.watch.reading.metadata, warning=warning, reason=reason, message=message, action=action
             )
 
     async def _wind_up(self) -> None:
         """Let what is under way end, briefly; what is cut short stays written ahead, and counts as spent."""
-        await self._restarts.settle(WIND_UP_S)
-        await self._restarts.cancel()
-        await self._reader.close()
-        await self._writer.close(WIND_UP_S)
-        self._world.metrics.unregister(self.key)
-        self._pager.close()
+        try:
+            await self._restarts.settle(WIND_UP_S)
+            await self._restarts.cancel()
+            await self._reader.close()
+            await self._writer.close(WIND_UP_S)
+        finally:
+            self._world.metrics.unregister(self.key)
+            self._pager.close()

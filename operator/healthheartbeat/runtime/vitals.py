@@ -10,9 +10,11 @@ from healthheartbeat.runtime.fleet import Fleet
 from healthheartbeat.runtime.reports import Reports
 from healthheartbeat.runtime.sweeper import Sweeper
 
+NOT_STARTED = "not watching resources yet: the API server has not answered"
+
 
 class Vitals:
-    """Answers what `runtime.endpoints` asks; `started`: whether the watch on the resources is up."""
+    """Answers what `runtime.endpoints` asks; `started`: whether the resources could ever be listed."""
 
     def __init__(self, fleet: Fleet, reports: Reports, *, now: Clock, started: asyncio.Event) -> None:
         self._fleet = fleet
@@ -38,12 +40,14 @@ class Vitals:
 
     def problems(self) -> list[str]:
         """Why the operator's health is red; empty is green."""
+        if not self._started.is_set():
+            return [NOT_STARTED]
         return [problem for sweeper in self._fleet.sweepers for problem in self._problems(sweeper)]
 
     def ready(self) -> tuple[bool, str]:
         """Ready as soon as the resources are watched, whatever their bots do."""
         if not self._started.is_set():
-            return False, "not watching resources yet: the API server has not answered"
+            return False, NOT_STARTED
         roles = Counter(candidate.role for candidate in self._fleet.candidates)
         held = ", ".join(f"{role} of {count}" for role, count in sorted(roles.items()))
         return True, f"watching {roles.total()} resources" + (f": {held}" if held else "")

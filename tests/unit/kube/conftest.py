@@ -1,16 +1,18 @@
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from support.fake_api import FakeApi, running
+from support.fake_api import FakeApi, make_certificate, running
 
 
 @pytest.fixture(scope="session", autouse=True)
 def no_loop_of_nobody() -> None:
-    # looptime asks for the current loop ahead of each test: for one that is not async it would make and leak one
+    # looptime asks for the current loop ahead of each test: for one that is not async it makes one, which nobody closes
+    with suppress(RuntimeError, DeprecationWarning):
+        asyncio.get_event_loop_policy().get_event_loop().close()
     asyncio.set_event_loop(None)
 
 
@@ -25,10 +27,4 @@ async def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1 that signs itself, and its key, in one file."""
-    folder = tmp_path_factory.mktemp("tls")
-    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -batch -subj /CN=fake"
-    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"]
-    subprocess.run(["openssl", *words.split(), *names], cwd=folder, check=True, capture_output=True, timeout=30)
-    both = folder / "both.pem"
-    both.write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())
-    return both
+    return make_certificate(tmp_path_factory.mktemp("tls"))

@@ -1,7 +1,9 @@
 """One call to the API server, and all that may become of it."""
 
 import asyncio
+import gc
 import socket
+from typing import Any
 
 import pytest
 
@@ -209,7 +211,7 @@ async def test_a_list_that_expires_between_two_pages_is_begun_again_once(api: Fa
 async def test_a_lists_timeout_is_for_all_pages_together(api: FakeApi) -> None:
     api.default = reply(200, {"metadata": {"continue": "for ever"}, "items": []})
     async with api.client() as client:
-        with pytest.raises(ApiUnavailable, match="list services ns: no answer within"):
+        with pytest.raises(ApiUnavailable, match=r"list services ns: no answer within 0\.1 s"):
             await client.list(SERVICES, "ns", timeout_s=0.1)
 
 
@@ -258,8 +260,44 @@ async def test_a_cancelled_call_leaves_as_cancelled(api: FakeApi) -> None:
 
 
 async def test_a_client_is_used_within_its_context_or_not_at_all(api: FakeApi) -> None:
+    client = KubeClient(kubeconfig=api.kubeconfig)
     with pytest.raises(RuntimeError, match="outside"):
-        await KubeClient(kubeconfig=api.kubeconfig).get(PODS, "ns", "pod")
+        await client.get(PODS, "ns", "pod")
+    with pytest.raises(RuntimeError, match="outside"):
+        assert client.credentials
+
+
+async def test_decoding_leaves_the_collection_of_garbage_as_it_was(api: FakeApi) -> None:
+    async with api.client() as client:
+        await client.get(PODS, "ns", "pod")
+        assert gc.isenabled()
+        gc.disable()
+        try:
+            await client.get(PODS, "ns", "pod")
+            assert not gc.isenabled()
+        finally:
+            gc.enable()
+
+
+async def test_credentials_are_read_again_once_for_all_who_wait(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[None] = []
+    load = client_module.credentials.load
+
+    async def slowly(**options: Any) -> Any:
+        loaded.append(None)
+        await asyncio.sleep(0)
+        return await load(**options)
+
+    monkeypatch.setattr(client_module.credentials, "load", slowly)
+    async with api.client() as client:
+        api.will(refusal(401, "Unauthorized"))
+        with pytest.raises(ApiError):
+            await client.get(PODS, "ns", "pod")
+        await client.get(PODS, "ns", "pod")
+        assert len(loaded) == 1, "not within ten seconds of the last time"
+        monkeypatch.setattr(client_module, "RELOAD_EVERY_S", 0.0)
+        await asyncio.gather(*(client.get(PODS, "ns", "pod") for _ in range(10)))
+        assert len(loaded) == 2
 
 
 async def test_a_hundred_calls_at_once_wait_for_no_slot(api: FakeApi) -> None:

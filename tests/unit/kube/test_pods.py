@@ -79,10 +79,12 @@ def test_other_bots_services_that_select_it_are_named() -> None:
     assert pod_facts(pod(labels=None), others).also_selected_by == ()
 
 
-@pytest.mark.parametrize("missing", ["uid", "name", "creationTimestamp"])
-def test_a_pod_without_what_a_decision_needs_decides_nothing(missing: str) -> None:
+@pytest.mark.parametrize(
+    "broken", [{"uid": None}, {"name": 3}, {"creationTimestamp": None}, {"creationTimestamp": "yesterday"}], ids=str
+)
+def test_a_pod_without_what_a_decision_needs_decides_nothing(broken: dict[str, object]) -> None:
     with pytest.raises(ApiUnavailable, match="without uid, name or creationTimestamp"):
-        pod_facts(pod(**{missing: None}), {})
+        pod_facts(pod() | {"metadata": pod()["metadata"] | broken}, {})
 
 
 async def test_pods_are_listed_by_the_services_selector_in_order(api: FakeApi) -> None:

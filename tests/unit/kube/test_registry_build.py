@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from healthheartbeat.adapters.kube.registry_build import Built, build, claims_of_others, join
@@ -168,6 +168,12 @@ def test_an_address_that_is_no_pods_is_not_polled(target: dict[str, str] | None)
     assert bot.unpolled_words == "no address behind Service a is a pod's"
 
 
+@pytest.mark.parametrize("addresses", [None, [], ["host.example"], [3], "10.0.0.1"])
+def test_what_is_no_address_is_not_polled(addresses: object) -> None:
+    bot = bot_a(endpoint_slice("a", endpoint("p1", "10.0.0.1") | {"addresses": addresses}))
+    assert bot.pods == ()
+
+
 class TestPort:
     def test_a_number_that_is_the_services_stands_for_its_target_port(self) -> None:
         bot = bot_a(
@@ -186,6 +192,11 @@ class TestPort:
     def test_a_number_needs_no_port_of_the_service_at_all(self) -> None:
         bot = bot_a(endpoint_slice("a", endpoint("p1", "10.0.0.1"), ports=[]), ports=[])
         assert polled(bot) == [("p1", "10.0.0.1", 80)]
+
+    @pytest.mark.parametrize("number", [None, True, "8080", 0, 65_536])
+    def test_a_slices_port_without_a_number_is_none(self, number: object) -> None:
+        bot = bot_a(endpoint_slice("a", endpoint("p1", "10.0.0.1"), ports=[{"name": "", "port": number}]))
+        assert bot.pods == ()
 
     def test_a_udp_port_is_no_health_port(self) -> None:
         bot = bot_a(
@@ -394,6 +405,7 @@ CONFIG = configuration(
 )
 
 
+@settings(deadline=None)
 @given(
     services=st.lists(services_json, max_size=4),
     slices=st.lists(slices_json, max_size=4),

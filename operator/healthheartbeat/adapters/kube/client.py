@@ -89,14 +89,15 @@ class KubeClient:
         `timeout_s` is for all pages together. A list that expires between two pages is begun again, once.
         """
         call = Call("list", "GET", kind, namespace)
-        deadline = time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
-        for last_try in (False, True):
-            try:
-                return await self._pages(call, label_selector, page_size, deadline)
-            except ApiError as error:
-                if error.status != GONE or last_try:
-                    raise
-        raise AssertionError("unreachable")
+        query = {"limit": str(page_size)} | ({"labelSelector": label_selector} if label_selector else {})
+        timeout_s = self.timeout_s if timeout_s is None else timeout_s
+        deadline = time.monotonic() + timeout_s
+        try:
+            return await self._pages(call, query, deadline, timeout_s)
+        except ApiError as error:
+            if error.status != GONE:
+                raise
+        return await self._pages(call, query, deadline, timeout_s)
 
     async def patch(
         self,
@@ -142,19 +143,20 @@ class KubeClient:
             Call("delete", "DELETE", kind, namespace, name), body=body, timeout_s=timeout_s, once=True
         )
 
-    async def _pages(self, call: "Call", label_selector: str, page_size: int, deadline: float) -> tuple[Object, ...]:
+    async def _pages(
+        self, call: "Call", query: Mapping[str, str], deadline: float, timeout_s: float
+    ) -> tuple[Object, ...]:
         items: list[Object] = []
-        query = {"limit": str(page_size)}
-        if label_selector:
-            query["labelSelector"] = label_selector
+        rest: dict[str, str] = {}
         while True:
-            page = await self._call(call, query=query, timeout_s=max(0.0, deadline - time.monotonic()))
+            left_s = max(0.0, deadline - time.monotonic())
+            page = await self._call(call, query={**query, **rest}, timeout_s=timeout_s, left_s=left_s)
             found = page.get("items")
             items.extend(item for item in found or () if isinstance(item, dict))
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return tuple(items)
-            query["continue"] = token
+            rest = {"continue": token}
 
     async def _call(
         self,
@@ -164,13 +166,14 @@ class KubeClient:
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
+        left_s: float | None = None,
         once: bool = False,
     ) -> Object:
-        """Send one request; `once`: on a fresh connection, and never a second time."""
+        """Send one request; `once`: on a fresh connection, never a second time; `left_s`: what is left of its time."""
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
         sent = Sent()
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(timeout_s if left_s is None else left_s):
                 transport = await self._current()
                 status, content = await transport.send(
                     call.method, call.path, body=body, content_type=content_type, query=query, sent=sent, once=once

@@ -7,7 +7,7 @@ from healthheartbeat.adapters.kube.client import KubeClient
 from healthheartbeat.adapters.kube.errors import ApiUnavailable, NotFound
 from healthheartbeat.adapters.kube.json_access import mapping, text
 from healthheartbeat.adapters.kube.kinds import LEASES
-from healthheartbeat.core.lease import Held, Timing
+from healthheartbeat.core.lease import RELEASED_MS, Held, Timing
 
 CALL_S: Final = 2.0
 
@@ -31,14 +31,14 @@ class LeaseStore:
     async def write(self, holder: str, *, over: Held | None, timing: Timing, wall_ms: int) -> Held:
         """Make `holder` the holder ("" gives it up), where the Lease is still as `over` was read (None: not there).
 
-        Raises Conflict where it is not, another ApiError where that is not known.
+        Raises Conflict where it is not (NotFound where it is gone), another ApiError where that is not known.
         """
-        new = over is None or over.holder != holder
-        transitions = (over.transitions + new) if over else 0
+        taken_over = over is not None and bool(holder) and over.holder != holder
+        transitions = (over.transitions if over else 0) + taken_over
         now = datetime.fromtimestamp(wall_ms / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         spec: dict[str, Any] = {
             "holderIdentity": holder,
-            "leaseDurationSeconds": max(1, timing.duration_ms // 1000) if holder else 1,
+            "leaseDurationSeconds": max(1, (timing.duration_ms if holder else RELEASED_MS) // 1000),
             "renewTime": now,
             "leaseTransitions": transitions,
         }

@@ -110,7 +110,10 @@ class RegistryReader:
             for uid, name in unready.items():
                 if uid not in ages:
                     group.create_task(learn(uid, name))
-        self._created_ms[config.resource] = ages
+        if ages:
+            self._created_ms[config.resource] = ages
+        else:
+            self._created_ms.pop(config.resource, None)
         return ages
 
 

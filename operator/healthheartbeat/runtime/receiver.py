@@ -1,0 +1,186 @@
+"""The watchdog's door: reports come in by POST, with the shared secret; health and metrics are there for anybody.
+
+Its own server rather than `runtime.listener`, which answers GET alone and drops a connection whose body it has not
+read: who is turned away here must still hear why.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from healthheartbeat.adapters import report_intake
+from healthheartbeat.adapters.metrics import CONTENT_TYPE
+from healthheartbeat.adapters.report_intake import MalformedError
+from healthheartbeat.adapters.report_post import AGE_HEADER
+from healthheartbeat.adapters.secret_file import SecretFile
+from healthheartbeat.adapters.watchdog_metrics import WatchdogMetrics
+from healthheartbeat.runtime.clock import Clock
+from healthheartbeat.runtime.deadman import Deadman, TooManyError
+from healthheartbeat.runtime.listener import json_response
+
+MAX_BODY_BYTES: Final = 2**20
+"""A report on a thousand bots that all miss has some 250 KiB."""
+MAX_CONNECTIONS: Final = 256
+MAX_CONNECTION_S: Final = 15.0
+MAX_LINE_BYTES: Final = 8190
+LINGER_S: Final = 1.0
+SHUTDOWN_S: Final = 1.0
+DEAD_AFTER_MS: Final = 10_000
+"""A deadman whose rounds stand still for this long is itself dead: the kubelet is to restart it."""
+
+Taking = Callable[[bytes, web.BaseRequest], dict[str, Any]]
+Answering = Callable[[], Awaitable[web.Response]]
+
+log = structlog.get_logger(__name__)
+# aiohttp writes a traceback for every bit of garbage that somebody sends; faults of our handlers are logged here.
+_SILENT: Final = logging.getLogger(f"{__name__}.aiohttp")
+_SILENT.setLevel(logging.CRITICAL + 1)
+
+
+class Receiver:
+    """Takes what comes and answers; `problems()` says why nobody might be paged, for /readyz."""
+
+    def __init__(
+        self,
+        deadman: Deadman,
+        metrics: WatchdogMetrics,
+        secret: SecretFile,
+        *,
+        now: Clock,
+        problems: Callable[[], tuple[str, ...]],
+    ) -> None:
+        self._deadman = deadman
+        self._metrics = metrics
+        self._secret = secret
+        self._now = now
+        self._problems = problems
+        self._posts: dict[str, Taking] = {"/reports": self._report, "/deleted": self._deletion, "/leaving": self._left}
+        self._gets: dict[str, Answering] = {"/livez": self._live, "/readyz": self._ready, "/metrics": self._metric}
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        """Answer one request, whatever it is, and end its connection."""
+        try:
+            response = await self._answer(request)
+        except MalformedError as error:
+            self._metrics.refuse("malformed")
+            response = json_response({"error": str(error)}, status=400)
+        except web.HTTPRequestEntityTooLarge:
+            self._metrics.refuse("malformed")
+            response = json_response({"error": f"a body has at most {MAX_BODY_BYTES} bytes"}, status=413)
+        except TooManyError as error:
+            response = json_response({"error": str(error)}, status=503)
+        except Exception:
+            log.exception("ENDPOINT_FAILED", path=request.path)
+            response = json_response({"error": "internal error; the log says which"}, status=500)
+        response.force_close()
+        return response
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        if (get := self._gets.get(request.path)) is not None:
+            return await get() if request.method in {"GET", "HEAD"} else _only("GET, HEAD")
+        take = self._posts.get(request.path)
+        if take is None:
+            there = ", ".join(sorted([*self._gets, *self._posts]))
+            return json_response({"error": f"there is nothing here; there is {there}"}, status=404)
+        if request.method != "POST":
+            return _only("POST")
+        # The body of a stranger is not even read.
+        if not self._secret.accepts(request.headers.get("Authorization", "")):
+            self._metrics.refuse("unauthorized")
+            response = json_response({"error": "expected Authorization: Bearer and the shared secret"}, status=401)
+            response.headers["WWW-Authenticate"] = "Bearer"
+            return response
+        return json_response(take(await request.read(), request))
+
+    def _report(self, body: bytes, request: web.BaseRequest) -> dict[str, Any]:
+        age_ms = report_intake.age_ms(request.headers.get(AGE_HEADER))
+        return {"status": str(self._deadman.hear(report_intake.heartbeat(body), age_ms=age_ms))}
+
+    def _deletion(self, body: bytes, _request: web.BaseRequest) -> dict[str, Any]:
+        self._deadman.gone(report_intake.deletion(body))
+        return {"status": "ok"}
+
+    def _left(self, body: bytes, _request: web.BaseRequest) -> dict[str, Any]:
+        self._deadman.leaving(*report_intake.good_bye(body))
+        return {"status": "ok"}
+
+    async def _live(self) -> web.Response:
+        stood_ms = self._now().mono_ms - self._deadman.turned.mono_ms
+        if stood_ms > DEAD_AFTER_MS:
+            return json_response({"status": "dead", "message": f"nobody was judged for {stood_ms} ms"}, status=503)
+        return json_response({"status": "ok"})
+
+    async def _ready(self) -> web.Response:
+        """Ready as soon as reports are taken; what keeps pages from arriving is said, and mends by no restart."""
+        words = "; ".join((f"listening for {len(self._deadman.states)} resources", *self._problems()))
+        return json_response({"status": "ok", "message": words})
+
+    async def _metric(self) -> web.Response:
+        return web.Response(
+            body=await asyncio.to_thread(self._metrics.exposition), headers={"Content-Type": CONTENT_TYPE}
+        )
+
+
+@asynccontextmanager
+async def receiving(receiver: Receiver, *, host: str, port: int) -> AsyncIterator[int]:
+    """Answer while the context lasts; yields the port, found where `port` is 0. Raises OSError."""
+    server = _Server(receiver)
+    listener = await asyncio.get_running_loop().create_server(server, host, port, reuse_address=True)
+    try:
+        yield listener.sockets[0].getsockname()[1]
+    finally:
+        listener.close()
+        server.pre_shutdown()
+        await server.shutdown(SHUTDOWN_S)
+        await listener.wait_closed()
+
+
+class _Request(web.BaseRequest):
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        # Called for answers to garbage too, which no handler of ours sees.
+        response.headers["Server"] = "healthheartbeat"
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+
+
+class _Server(web.Server):
+    """aiohttp's low-level server, with bounds on connections, their time, and bodies, which come as they are."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        super().__init__(
+            receiver.answer,
+            request_factory=_request,
+            access_log=None,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_LINE_BYTES,
+            lingering_time=LINGER_S,
+            auto_decompress=False,
+            logger=_SILENT,
+        )
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Take a connection, for a while."""
+        super().connection_made(handler, transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.abort()
+        else:
+            self._loop.call_later(MAX_CONNECTION_S, transport.abort)
+
+
+def _request(
+    message: Any, payload: Any, protocol: RequestHandler, writer: Any, task: "asyncio.Task[None]"
+) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return _Request(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES)
+
+
+def _only(methods: str) -> web.Response:
+    response = json_response({"error": f"only {methods} is answered here"}, status=405)
+    response.headers["Allow"] = methods
+    return response

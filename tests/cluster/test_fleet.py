@@ -1,0 +1,92 @@
+"""97 bots in real pods behind real Services, the operator in pods of its own with the rights it is installed with."""
+
+import json
+from itertools import pairwise
+
+import pytest
+import yaml
+
+from harness.cluster import Cluster
+from harness.paths import ROOT
+from harness.processes import CommandFailedError, until
+from support.bots import Bots
+
+pytestmark = pytest.mark.cluster
+
+LAYERS = ("risk", "execution", "killswitch", "strategy")
+SLUGS = tuple(f"{LAYERS[number % 4]}.bot_{number:02}" for number in range(97))
+INTERVAL_S = 3
+
+
+def installed(cluster: Cluster, image: str) -> None:
+    """Apply manifests/install.yaml with the image that the node has."""
+    documents = [document for document in yaml.safe_load_all((ROOT / "manifests/install.yaml").read_text()) if document]
+    for document in documents:
+        if document["kind"] == "Deployment":
+            container = document["spec"]["template"]["spec"]["containers"][0]
+            container |= {"image": image, "imagePullPolicy": "Never"}
+    cluster.apply(*documents)
+    cluster.kubectl(
+        "rollout", "status", "deployment/healthheartbeat", "-n", "healthheartbeat", "--timeout=120s", timeout_s=130
+    )
+
+
+def reports(cluster: Cluster, namespace: str) -> list[dict[str, object]]:
+    """What the pods of the operator logged of the namespace's resource."""
+    text = cluster.kubectl(
+        "logs", "-n", "healthheartbeat", "-l", "app.kubernetes.io/name=healthheartbeat", "--tail=-1", "--prefix=false"
+    )
+    lines = (json.loads(line) for line in text.splitlines() if line.startswith("{"))
+    return [
+        line["report"]
+        for line in lines
+        if line["event"] == "HEALTH_HEARTBEAT_SWEEP_COMPLETE" and line["healthheartbeat"] == f"{namespace}/hh"
+    ]
+
+
+def test_full_sweep_of_all_97_bots_completes_within_heartbeat_interval(
+    cluster: Cluster, definition: None, image: str
+) -> None:
+    assert definition is None
+    installed(cluster, image)
+    with cluster.namespace("fleet") as namespace:
+        bots = Bots(cluster, namespace, image)
+        try:
+            bots.start(*SLUGS, timeout_s=400)
+            bots.watch(
+                *({"slug": slug, "layer": slug.partition(".")[0]} for slug in SLUGS),
+                heartbeatIntervalSeconds=INTERVAL_S,
+            )
+            cluster.kubectl("wait", "--for=condition=BotsHealthy", "hh/hh", "-n", namespace, "--timeout=60s")
+            until(lambda: len(reports(cluster, namespace)) >= 4, what="four reports", timeout_s=60)
+
+            found = reports(cluster, namespace)
+            assert [report["sequence"] for report in found] == list(range(1, len(found) + 1))
+            assert all(report["total_bots"] == 97 for report in found)
+            assert all(report["sweep_duration_ms"] < INTERVAL_S * 1000 for report in found)
+            assert found[-1]["healthy_count"] == 97
+            summary = "All system components passed their health checks. Everything is running normally."
+            assert found[-1]["summary"] == summary
+            starts = [report["fired_at_ms"] for report in found]
+            assert all(abs(later - earlier - INTERVAL_S * 1000) < 500 for earlier, later in pairwise(starts[1:]))
+
+            header, row = cluster.kubectl("get", "hh", "-n", namespace).splitlines()
+            assert header.split() == ["NAME", "READY", "HEALTHY", "DOWN", "LAST-SWEEP", "AGE"]
+            assert row.split()[:4] == ["hh", "True", "97/97", "0"]
+            _a_restart_of_one_bot_out_of_97(bots)
+            assert cluster.get_json("hh", "hh", "-n", namespace)["metadata"].get("finalizers") is None
+        finally:
+            cluster.kubectl("delete", "deployments", "--all", "-n", namespace, "--wait=false")
+            cluster.kubectl("delete", "namespace", "healthheartbeat", "--timeout=60s", timeout_s=70)
+
+
+def _a_restart_of_one_bot_out_of_97(bots: Bots) -> None:
+    """Auto-restart command delivered to process manager: here the API server, by an account with the least rights."""
+    (uid,) = bots.uids(SLUGS[0])
+    bots.control(SLUGS[0], mode="refuse")
+    bots.until_state(SLUGS[0], "Down")
+    assert bots.until_state(SLUGS[0], "Healthy", timeout_s=60)["missCount"] == 0
+    assert uid not in bots.uids(SLUGS[0])
+    account = "system:serviceaccount:healthheartbeat:healthheartbeat"
+    with pytest.raises(CommandFailedError):
+        bots.cluster.kubectl("auth", "can-i", "deletecollection", "pods", "-n", bots.namespace, f"--as={account}")
