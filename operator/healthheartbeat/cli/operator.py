@@ -1,6 +1,7 @@
 """`healthheartbeat operator`: the flags, each also as an environment variable, and the event loop."""
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -66,6 +67,10 @@ def operator(
         registry_page_after_s=registry_page_after,
         leader_elect=leader_elect,
     )
+    # What is loaded by now stays: looked at again by every full collection, it would stall the loop for tens of ms.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             code = runner.run(process.run(settings))

@@ -39,6 +39,10 @@ def watchdog(
         list[str] | None,
         typer.Option(envvar=PREFIX + "ALERTMANAGER_URL", help="An Alertmanager to page through; may be given again."),
     ] = None,
+    notify_file: Annotated[
+        Path | None,
+        typer.Option(envvar=PREFIX + "NOTIFY_FILE", help="File with apprise URLs of people to page directly."),
+    ] = None,
     heartbeat_url: Annotated[
         str,
         typer.Option(
@@ -71,6 +75,7 @@ def watchdog(
             bind=bind,
             port=port,
             alertmanager_urls=tuple(alertmanager_url or ()),
+            notify_file=notify_file,
             heartbeat_url=heartbeat_url,
             runbook_url=runbook_url,
             state_file=state_file,

@@ -15,7 +15,7 @@ from healthheartbeat.runtime.clock import Clock, system_clock
 from healthheartbeat.runtime.sweeper import Sweeper
 
 LATE_DELETE_MS = 305_000
-"""Longest interval and a call's timeout: so long after it was stamped an attempt that nobody settled may have happened."""
+"""Longest interval and a call's timeout: so long after its stamp an attempt that nobody settled may have happened."""
 
 log = structlog.get_logger(__name__)
 

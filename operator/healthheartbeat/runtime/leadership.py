@@ -124,9 +124,7 @@ class Leadership:
         self._settle(self._candidacy.renewed(written, sent_ms))
 
     async def _write(self, holder: str, *, over: Held | None) -> Held:
-        return await self._store.write(
-            holder, over=over, timing=self._candidacy.timing, wall_ms=self._now().wall_ms
-        )
+        return await self._store.write(holder, over=over, timing=self._candidacy.timing, wall_ms=self._now().wall_ms)
 
     def _settle(self, candidacy: Candidacy) -> None:
         self._candidacy = candidacy

@@ -16,7 +16,7 @@ from healthheartbeat import __version__
 from healthheartbeat.adapters import watchdog_state
 from healthheartbeat.adapters.alertmanager import AlertmanagerSink
 from healthheartbeat.adapters.deadman_url import DeadmanUrl
-from healthheartbeat.adapters.page import Sink
+from healthheartbeat.adapters.notify.desk import NotifySettings
 from healthheartbeat.adapters.paging import PageBoard
 from healthheartbeat.adapters.secret_file import SecretFile
 from healthheartbeat.adapters.watchdog_metrics import WatchdogMetrics
@@ -42,20 +42,25 @@ class Settings:
     bind: str = "0.0.0.0"  # noqa: S104 - in a pod, operator, kubelet and Prometheus come from outside
     port: int = 8081
     alertmanager_urls: Sequence[str] = ()
+    notify_file: Path | None = None
     heartbeat_url: str = ""
     runbook_url: str = ""
     state_file: Path | None = None
 
 
-async def run(settings: Settings, *, more_sinks: Sequence[Sink] = ()) -> int:
+async def run(settings: Settings) -> int:
     """Run the watchdog until it is told to stop (0) or a part of it fails (1).
 
     Raises SecretError without a secret, ValueError for an URL that is none, OSError where the port cannot be had.
     """
     secret, metrics = SecretFile(settings.secret_file), WatchdogMetrics()
     service = DeadmanUrl(settings.heartbeat_url) if settings.heartbeat_url else None
-    sinks = [*(AlertmanagerSink(url) for url in settings.alertmanager_urls), *more_sinks]
-    pages = PageBoard(sinks, runbook_base=settings.runbook_url, outcome=metrics.page)
+    pages = PageBoard(
+        [AlertmanagerSink(url) for url in settings.alertmanager_urls],
+        runbook_base=settings.runbook_url,
+        outcome=metrics.page,
+        notify=NotifySettings(path=settings.notify_file) if settings.notify_file else None,
+    )
     file = StateFile(settings.state_file) if settings.state_file else None
     known = file.read(now=system_clock()) if file else ()
     deadman = Deadman(pages, metrics, now=system_clock, known=known, ping=service.ping if service else _nobody_to_ping)

@@ -245,9 +245,7 @@ async def test_a_wrong_secret_is_said_and_mended_by_the_file(secret: Path, tmp_p
             assert found.heard() == {RESOURCE: 1}
 
 
-async def test_a_watchdog_that_never_answers_holds_up_nobody(
-    secret: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_watchdog_that_never_answers_holds_up_nobody(secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_post, "TIMEOUT_S", 0.2)
 
     async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -40,7 +40,9 @@ def test_ready_becomes_unknown_with_the_time_of_the_transition() -> None:
 
 
 def test_a_status_that_was_unknown_already_made_no_transition() -> None:
-    before = [{"type": "Ready", "status": "Unknown", "reason": "Starting", "lastTransitionTime": "2025-05-09T11:00:00Z"}]
+    before = [
+        {"type": "Ready", "status": "Unknown", "reason": "Starting", "lastTransitionTime": "2025-05-09T11:00:00Z"}
+    ]
     assert not says_silent(before)
     condition = silent_condition(before, generation=1, words="x" * 5000, wall_ms=1_746_792_000_000)
     assert condition["lastTransitionTime"] == "2025-05-09T11:00:00Z"

@@ -65,9 +65,18 @@ def test_a_resource_that_never_reported_is_known() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "7", "{}", '{"version": 2}', '{"version": 1, "saved_wall_ms": 0, "resources": [{}]}',
-     '{"version": 1, "saved_wall_ms": "x", "resources": []}', '{"version": 1, "saved_wall_ms": 0, "resources": 7}',
-     "[" * 100_000],
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        "{}",
+        '{"version": 2}',
+        '{"version": 1, "saved_wall_ms": 0, "resources": [{}]}',
+        '{"version": 1, "saved_wall_ms": "x", "resources": []}',
+        '{"version": 1, "saved_wall_ms": 0, "resources": 7}',
+        "[" * 100_000,
+    ],
 )
 def test_what_no_watchdog_wrote_is_refused_and_the_watchdog_begins_anew(tmp_path: Path, content: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
