@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from harness.cluster import Cluster
-from harness.paths import ROOT
+from harness.paths import PROJECT
 from harness.processes import CommandFailedError, until
 from support.bots import Bots
 
@@ -20,7 +20,8 @@ INTERVAL_S = 3
 
 def installed(cluster: Cluster, image: str) -> None:
     """Apply manifests/install.yaml with the image that the node has."""
-    documents = [document for document in yaml.safe_load_all((ROOT / "manifests/install.yaml").read_text()) if document]
+    text = (PROJECT / "manifests/install.yaml").read_text()
+    documents = [document for document in yaml.safe_load_all(text) if document]
     for document in documents:
         if document["kind"] == "Deployment":
             container = document["spec"]["template"]["spec"]["containers"][0]

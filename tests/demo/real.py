@@ -1,7 +1,7 @@
 """The story's place on a real cluster: bots in pods behind Services, the operator installed as anybody would.
 
-Nothing but the API server is spoken to, bots included (through its pod proxy), so that any cluster will do. What the
-stage makes in it goes with it, but for the CustomResourceDefinition: that may be somebody's.
+Nothing but the API server is spoken to (a bot's faults are set from inside its pod), so that any cluster will do. What
+the stage makes in it goes with it, but for the CustomResourceDefinition: that may be somebody's.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 import yaml
 
@@ -25,11 +25,21 @@ from harness.supervision import ComponentFailedError
 from support import crd
 
 PORT: Final = 8080
-START_S: Final = 600
+BOTS_S: Final = 600
+OPERATOR_S: Final = 120
+TELL_EVERY: Final = 20
 OPERATOR: Final = "healthheartbeat"
 """The Deployment of manifests/install.yaml, and its namespace."""
 
+CONTROL: Final = f"""
+import sys, urllib.request as web
+web.urlopen(web.Request("http://127.0.0.1:{PORT}/control", data=sys.argv[1].encode(), method="POST"), timeout=5)
+"""
+"""A program that sets a bot's fault, in the bot's own pod."""
+
 Say = Callable[[str], None]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class ClusterStage:
@@ -74,14 +84,12 @@ class ClusterStage:
         await self._kubectl("set", "env", f"deployment/{service}", f"HEALTHHEARTBEAT_BOT_MODE={mode}")
 
     async def _control(self, slug: str, mode: str) -> None:
-        label = f"app={fleet.service_of(slug)}"
-        name = await self._kubectl("get", "pods", "-l", label, "-o", "jsonpath={.items[0].metadata.name}")
-        url = f"/api/v1/namespaces/{self.namespace}/pods/{name}:{PORT}/proxy/control"
-        await self._kubectl("create", f"--raw={url}", "-f", "-", text=json.dumps({"mode": mode}))
+        deployment = f"deployment/{fleet.service_of(slug)}"
+        await self._kubectl("exec", deployment, "--", "python3", "-c", CONTROL, json.dumps({"mode": mode}))
 
-    async def _kubectl(self, *words: str, text: str | None = None) -> str:
+    async def _kubectl(self, *words: str) -> None:
         try:
-            return await asyncio.to_thread(self._cluster.kubectl, "-n", self.namespace, *words, text=text)
+            await asyncio.to_thread(self._cluster.kubectl, "-n", self.namespace, *words)
         except CommandFailedError as error:
             raise StageError(str(error)) from error
 
@@ -94,33 +102,66 @@ async def open_stage(chosen: str, folder: Path, *, context: str | None, say: Say
     """
     with ExitStack() as stack:
         try:
-            stage = await asyncio.to_thread(_set, stack, chosen, folder, context, say)
+            cluster = await _step(_cluster, stack, chosen, folder, context, say)
+            image = await _step(_image, cluster, say)
+            await _step(_install, stack, cluster, image, say)
+            await _available(cluster, OPERATOR, within_s=OPERATOR_S, say=say)
+            namespace = await _step(_bots, stack, cluster, image, say)
+            await _available(cluster, namespace, within_s=BOTS_S, say=say)
+            say(f"{len(fleet.FLEET)} bots run; the operator is given its resource")
+            await _step(cluster.apply, fleet.resource(namespace=namespace, port=PORT, timing=fleet.UNHURRIED))
         except (NotHereError, packages.MissingPackagesError, current.ForeignContextError) as error:
             raise StageError(f"CLUSTER={chosen}: {error}") from error
         except (CommandFailedError, ComponentFailedError, AssertionError) as error:
             raise StageError(str(error)) from error
-        yield stage
+        yield ClusterStage(cluster, namespace=namespace)
 
 
-def _set(stack: ExitStack, chosen: str, folder: Path, context: str | None, say: Say) -> ClusterStage:
-    cluster = _cluster(stack, chosen, folder, context, say)
-    image = _image(cluster, say)
+async def _step(call: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    """One blocking step, in a thread. Where we are told to stop, it is let end first: what it makes is then known."""
+    under_way = asyncio.ensure_future(asyncio.to_thread(call, *given, **named))
+    try:
+        return await asyncio.shield(under_way)
+    except asyncio.CancelledError:
+        await asyncio.wait([under_way])
+        raise
+
+
+async def _available(cluster: Cluster, namespace: str, *, within_s: float, say: Say) -> None:
+    """Return once every Deployment of a namespace is. Raises StageError with what its pods said last."""
+    told = -1
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                deployments = (await _step(cluster.get_json, "deployments", "-n", namespace))["items"]
+                ready = sum("availableReplicas" in deployment["status"] for deployment in deployments)
+                if ready == len(deployments):
+                    return
+                if ready >= told + TELL_EVERY:
+                    say(f"{ready} of {len(deployments)} Deployments of namespace {namespace} are available")
+                    told = ready
+                await asyncio.sleep(1)
+    except TimeoutError:
+        label = "-l", "app.kubernetes.io/name=healthheartbeat"
+        words = await _step(cluster.kubectl, "logs", "-n", namespace, "--prefix", "--tail=5", *label)
+        raise StageError(f"after {within_s} s {namespace} has only {ready} of {len(deployments)}\n{words}") from None
+
+
+def _install(stack: ExitStack, cluster: Cluster, image: str, say: Say) -> None:
+    """Have the operator in the cluster, unless it is there."""
     crd.install(cluster)
     if not cluster.exists("deployment", OPERATOR, "-n", OPERATOR):
         say("the operator is installed from manifests/install.yaml")
         stack.callback(cluster.kubectl, "delete", "namespace", OPERATOR, "--wait=false")
         cluster.apply(*_installation(image))
+
+
+def _bots(stack: ExitStack, cluster: Cluster, image: str, say: Say) -> str:
+    """Apply the bots in a namespace of their own; returns its name."""
     namespace = stack.enter_context(cluster.namespace("demo"))
     say(f"{len(fleet.FLEET)} bots start, in pods of namespace {namespace}: on a small machine that takes minutes")
     cluster.apply(*(part for member in fleet.FLEET for part in _bot(member, image)), namespace=namespace, timeout_s=180)
-    wait = ["--timeout", f"{START_S}s"]
-    cluster.kubectl(
-        "wait", "--for=condition=Available", "deployments", "--all", "-n", namespace, *wait, timeout_s=START_S
-    )
-    cluster.kubectl("rollout", "status", f"deployment/{OPERATOR}", "-n", OPERATOR, *wait, timeout_s=START_S)
-    say(f"{len(fleet.FLEET)} bots run; the operator is given its resource")
-    cluster.apply(fleet.resource(namespace=namespace, port=PORT, timing=fleet.UNHURRIED))
-    return ClusterStage(cluster, namespace=namespace)
+    return namespace
 
 
 def _cluster(stack: ExitStack, chosen: str, folder: Path, context: str | None, say: Say) -> Cluster:

@@ -26,6 +26,7 @@ def build(name: str, dest: Path, *, scratch: Path, base: Image, say: Callable[[s
         "HOME": str(scratch),
         "TMPDIR": str(scratch),
         "BUILDAH_ISOLATION": "chroot",
+        "CONTAINERS_CONF": str(_containers_conf(scratch)),
         **{key: os.environ[key] for key in _PROXIES if key in os.environ},
     }
     buildah = _buildah(scratch, env)
@@ -53,6 +54,13 @@ def build(name: str, dest: Path, *, scratch: Path, base: Image, say: Callable[[s
     layers = processes.run([*buildah, "images", "--all", "--quiet"], timeout_s=60, env=env).splitlines()
     if len(layers) > _KEPT_LAYERS:
         processes.run([*buildah, "rmi", "--all", "--force"], timeout_s=120, env=env)
+
+
+def _containers_conf(scratch: Path) -> Path:
+    """Settings without which buildah would make a folder for networks in /etc."""
+    conf = scratch / "containers.conf"
+    conf.write_text(f'[network]\nnetwork_config_dir = "{scratch / "networks"}"\n')
+    return conf
 
 
 def _buildah(scratch: Path, env: Mapping[str, str]) -> list[str]:

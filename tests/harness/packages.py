@@ -30,7 +30,12 @@ IMAGES = {
     "busybox": "busybox-static",
 }
 APISERVER = {"openssl": "openssl", "setpriv": "util-linux"}
-ALERTS = {"prometheus": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager", "promtool": "prometheus"}
+ALERTS = {
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "amtool": "prometheus-alertmanager",
+}
 
 
 class MissingPackagesError(Exception):
@@ -49,6 +54,14 @@ def missing(needed: dict[str, str]) -> list[str]:
         return Path(thing).exists() if thing.startswith("/") else shutil.which(thing, path=SYSTEM_PATH) is not None
 
     return sorted({package for thing, package in needed.items() if not present(thing)})
+
+
+def program(name: str) -> Path:
+    """Where a program that a package brought is. Raises FileNotFoundError when it is not there."""
+    found = shutil.which(name, path=SYSTEM_PATH)
+    if found is None:
+        raise FileNotFoundError(f"no program {name} in {SYSTEM_PATH}")
+    return Path(found)
 
 
 def ensure(needed: dict[str, str], say: Callable[[str], None]) -> None:

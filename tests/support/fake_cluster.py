@@ -5,7 +5,7 @@ on a real network; a status is written under its resourceVersion or not at all.
 """
 
 import asyncio
-import copy
+import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -174,7 +174,7 @@ class FakeCluster:
                 "resourceVersion": str(self.version),
                 "annotations": dict(self.annotations),
             }
-            return {"metadata": metadata, "spec": copy.deepcopy(self.spec), "status": copy.deepcopy(self.status)}
+            return _as_sent({"metadata": metadata, "spec": self.spec, "status": self.status})
 
         return await self._call(Verb.READ, sender, effect)
 
@@ -188,7 +188,7 @@ class FakeCluster:
 
     async def write_status(self, body: Mapping[str, Any], version: str, sender: str) -> str:
         """A merge patch of the status under `version`; returns the new one."""
-        content = copy.deepcopy(dict(body))
+        content = _as_sent(body)
 
         def effect() -> str:
             if self.gone:
@@ -309,6 +309,12 @@ class FakeCluster:
         if fate is not Fate.LOST_REQUEST:
             loop.call_later(travel_s, arrive)
         return await _answered(answer, verb)
+
+
+def _as_sent(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What the other side gets: nothing that JSON cannot say, and nothing shared."""
+    sent: dict[str, Any] = json.loads(json.dumps(body))
+    return sent
 
 
 def _settle(answer: "asyncio.Future[Any]", *, result: Any = None, error: Exception | None = None) -> Callable[[], None]:

@@ -1,6 +1,7 @@
 """The outside of one operator process, made of fakes around a `FakeCluster`: everything that a Sweeper touches."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,7 +78,10 @@ def _keys(firing: tuple[Alert, ...]) -> frozenset[tuple[AlertName, str | None]]:
 
 @dataclass(slots=True)
 class MadeWorld:
-    """One process, named `holder`. After `die` nothing it still does reaches the cluster: a crash, at any await."""
+    """One process, named `holder`. After `die` nothing it still does reaches the cluster: a crash, at any await.
+
+    Kept of its probes: how many by slug, when each bot last answered well, and each pod's misses in a row by UID.
+    """
 
     cluster: FakeCluster
     holder: str = "op-1"
@@ -85,7 +89,9 @@ class MadeWorld:
     reports: list[OperationsReport] = field(default_factory=list)
     reported_s: list[float] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
-    probes: list[tuple[float, str, str, Outcome]] = field(default_factory=list)
+    polled: Counter[str] = field(default_factory=Counter)
+    last_well_s: dict[str, float] = field(default_factory=dict)
+    misses_in_a_row: Counter[str] = field(default_factory=Counter)
     in_flight: int = 0
     most_in_flight: int = 0
     pages: MadePages = field(default_factory=MadePages)
@@ -186,7 +192,15 @@ class MadeWorld:
             verdict = await self.cluster.probe(pod.uid, timeout_s)
         finally:
             self.in_flight -= 1
-        self.probes.append((asyncio.get_running_loop().time(), bot.slug, pod.uid, verdict.outcome))
+        self.polled[bot.slug] += 1
+        match verdict.outcome:
+            case Outcome.HEALTHY:
+                self.last_well_s[bot.slug] = asyncio.get_running_loop().time()
+                self.misses_in_a_row[pod.uid] = 0
+            case Outcome.MISS:
+                self.misses_in_a_row[pod.uid] += 1
+            case Outcome.UNKNOWN:
+                pass
         return verdict
 
     async def _list_pods(self, namespace: str, bot: Bot, registry: Registry) -> tuple[PodFacts, ...]:

@@ -41,7 +41,7 @@ class Silence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A shorter interval that the spec asks for, seen at `since_ms` (monotonic), and no report goes by yet."""
+    """A shorter interval that the spec was seen to change to at `since_ms` (monotonic), and no report came since."""
 
     interval_ms: int
     since_ms: int
@@ -62,7 +62,8 @@ class Watched:
     `listening_since_ms`: since when without a break reports could have been heard; `unheard_before_ms`: how long it was
     listened in vain before that. `heard_ms`: the last heartbeat in this stretch of listening, None before it; `last`:
     the last one ever, heard at wall time `heard_wall_ms`. `was_silent`: silence was established before the break.
-    `left_ms`: when the process that sent `last` said good-bye.
+    `spec_interval_ms`: what the spec asked for when it was last read. `left_ms`: when the process that sent `last` said
+    good-bye.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Watched:
     last: Heartbeat | None = None
     marks: Marks = field(default_factory=dict)
     cold_starts_ms: tuple[int, ...] = ()
+    spec_interval_ms: int | None = None
     asked: Asked | None = None
     left_ms: int | None = None
     unwatched: Unwatched | None = None
@@ -130,24 +132,24 @@ def hear(state: Watched | None, beat: Heartbeat, *, age_ms: int, now: Now) -> tu
 def listed(state: Watched | None, name: str, *, interval_ms: int, threshold: int, now: Now) -> Watched:
     """Take what the API says: the resource exists, and its spec asks for this.
 
-    What a report says of the interval goes before what the spec asks for, which may have been refused. A shorter one
-    is waited for no longer than it takes the operator to end its sweep and to make the first of the new ones.
+    What a report says of the interval goes before what the spec asks for, which may have been refused. But where the
+    spec changes to a shorter one, the next report is waited for no longer than it takes the operator to end its sweep
+    and to make the first of the new ones.
     """
     if state is None or state.deleted:
         marks = state.marks if state else {}
         state = Watched(name=name, listening_since_ms=now.mono_ms, interval_ms=interval_ms, marks=marks)
-    state = replace(state, threshold=threshold)
+    changed = state.spec_interval_ms not in (None, interval_ms)
+    state = replace(state, threshold=threshold, spec_interval_ms=interval_ms)
     if state.last is None:
         if state.interval_ms == interval_ms:
             return state
         # A new interval is a new beginning: a shorter one is not overdue for what was waited for the longer.
         anew = interrupted(state, heard_until_ms=now.mono_ms, now=now)
         return replace(anew, interval_ms=interval_ms, unheard_before_ms=0)
-    if interval_ms >= state.interval_ms:
-        return replace(state, asked=None)
-    if state.asked is not None and state.asked.interval_ms == interval_ms:
+    if not changed:
         return state
-    return replace(state, asked=Asked(interval_ms, now.mono_ms))
+    return replace(state, asked=Asked(interval_ms, now.mono_ms) if interval_ms < state.interval_ms else None)
 
 
 def gone(state: Watched | None, name: str, *, now: Now) -> Watched:

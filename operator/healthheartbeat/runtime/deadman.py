@@ -192,9 +192,8 @@ class Deadman:
 
     def _stalled(self, heard_until_ms: int, now: Now) -> None:
         log.warning("WATCHDOG_STALLED", for_ms=now.mono_ms - heard_until_ms, reason="silence is counted from now on")
-        for state in tuple(self._states.values()):
-            if state.heard_ms is None or state.heard_ms <= heard_until_ms:
-                self._states[state.name] = deadman.interrupted(state, heard_until_ms=heard_until_ms, now=now)
+        for name, state in self._states.items():
+            self._states[name] = deadman.interrupted(state, heard_until_ms=heard_until_ms, now=now)
 
     def _pause_ms(self) -> int:
         """Until the next round: as the contract says, or until the next resource is due if that is sooner."""

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import kopf
@@ -103,6 +103,8 @@ async def run(settings: Settings) -> int:
                         registry=handlers.registry(fleet, client),
                         settings=handlers.settings(namespaced=bool(settings.namespaces)),
                         standalone=True,
+                        # kopf would make one from the user's name, which a container's numeric user has not.
+                        identity=cast("Any", holder),
                         clusterwide=not settings.namespaces,
                         namespaces=list(settings.namespaces),
                         ready_flag=started,

@@ -164,23 +164,40 @@ def test_a_shorter_interval_applies_from_the_report_that_announces_it(story: Sto
 
 
 def test_a_shorter_interval_that_no_report_announces_is_waited_for_one_old_interval(story: Story) -> None:
+    story.listed(300)
     story.hear(1, interval_ms=300_000)
     story.at_ms = 10_000
     story.listed(1)
+    story.at_ms = 20_000
     story.listed(1)
     assert story.silence(10 + 300 + 2) is None
     assert story.silence(10 + 300 + 2.2) is Silence.OVERDUE
 
 
-def test_a_shorter_interval_that_is_refused_or_taken_back_pages_nobody(story: Story) -> None:
+def test_a_shorter_interval_that_is_refused_is_waited_for_no_longer_than_the_next_report(story: Story) -> None:
+    story.listed(300)
     for sequence in range(1, 4):
         story.at_ms = sequence * 300_000
         story.hear(sequence, interval_ms=300_000)
-        story.at_ms += 10_000
-        story.listed(1)
-    assert story.silence(4 * 300) is None
-    story.listed(300)
+        if sequence == 2:
+            story.listed(1)
+    story.listed(1)
     assert story.silence(3 * 300 + 599) is None
+    assert story.silence(3 * 300 + 601) is Silence.OVERDUE
+
+
+def test_a_shorter_interval_that_is_taken_back_pages_nobody(story: Story) -> None:
+    story.listed(300)
+    story.hear(1, interval_ms=300_000)
+    story.listed(1)
+    story.listed(300)
+    assert story.silence(599) is None
+
+
+def test_a_spec_that_was_refused_before_the_watchdog_began_to_look_pages_nobody(story: Story) -> None:
+    story.hear(1, interval_ms=300_000)
+    story.listed(1)
+    assert story.silence(599) is None
 
 
 # --- never seen

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import io
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,14 +19,17 @@ from healthheartbeat.adapters.paging import PageBoard
 from healthheartbeat.adapters.report_post import ReportPoster
 from healthheartbeat.adapters.secret_file import SecretFile
 from healthheartbeat.adapters.watchdog_metrics import WatchdogMetrics
+from healthheartbeat.api.report import OperationsReport
 from healthheartbeat.core.clock import Now
 from healthheartbeat.runtime.clock import system_clock
 from healthheartbeat.runtime.deadman import Deadman
 from healthheartbeat.runtime.receiver import Receiver, receiving
+from healthheartbeat.runtime.witnesses import Witnesses
 from support.reports import HOLDER, RESOURCE, report
 
 SECRET = "hunter2"
 AUTHORIZED = {"Authorization": f"Bearer {SECRET}"}
+HEAD = b"POST /reports HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer hunter2\r\n"
 
 
 @pytest.fixture
@@ -75,11 +79,12 @@ async def running(*parts: Any) -> AsyncIterator[None]:
                 await task
 
 
-async def until(fact: Callable[[], bool], what: str = "") -> None:
-    async with asyncio.timeout(15):
-        while not fact():
-            await asyncio.sleep(0.005)
-    assert fact(), what
+async def until(fact: Callable[[], bool]) -> None:
+    """Wait for a fact of this process."""
+    deadline = time.monotonic() + 15
+    while not fact():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.005)
 
 
 async def ask(
@@ -119,7 +124,7 @@ async def test_a_stranger_is_turned_away_and_told_so(secret: Path, path: str, he
 
 async def test_a_changed_secret_is_asked_for_at_once(secret: Path) -> None:
     async with door(secret) as found:
-        secret.write_text("changed!")
+        await asyncio.to_thread(secret.write_text, "changed!")
         assert (await ask(f"{found.url}/reports", content=report(7)))[0] == 401
         headers = {"Authorization": "Bearer changed!"}
         assert (await ask(f"{found.url}/reports", content=report(7), headers=headers))[0] == 200
@@ -150,8 +155,8 @@ async def test_an_age_that_is_none_is_refused(secret: Path) -> None:
     "garbage",
     [
         b"\x16\x03\x01\x02\x00\x01\x00",
-        b"POST /reports HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer hunter2\r\nContent-Length: 10\r\n\r\n{}",
-        b"POST /reports HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer hunter2\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        HEAD + b"Content-Length: 10\r\n\r\n{}",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
         b"\r\n" * 50,
     ],
@@ -304,6 +309,46 @@ def test_an_address_that_is_none_is_refused(secret: Path, url: str) -> None:
         ReportPoster(url, SecretFile(secret))
     with pytest.raises(ValueError, match="begins with http"):
         DeadmanUrl(url)
+
+
+# --- the operator's witnesses, together
+
+
+async def test_witnesses_are_told_of_every_sweep_and_of_the_end(secret: Path) -> None:
+    made = report(1)
+    sweep = OperationsReport(
+        total_bots=0,
+        healthy_count=0,
+        unhealthy_count=0,
+        restarted_count=0,
+        sweep_duration_ms=1,
+        unhealthy_bots=(),
+        **{key: made[key] for key in ("fired_at_ms", "healthheartbeat", "sequence", "interval_ms", "holder")},
+        next_report_due_ms=made["next_report_due_ms"],
+    )
+    async with door(secret) as found, service([200]) as (url, asked):
+        witnesses = Witnesses(watchdog=ReportPoster(found.url, SecretFile(secret)), service=DeadmanUrl(url))
+        async with running(witnesses):
+            witnesses.report(sweep)
+            await until(lambda: bool(asked) and found.heard() == {RESOURCE: 1})
+            witnesses.leaving([RESOURCE], HOLDER)
+            await witnesses.flush(10)
+            assert found.deadman.states[0].left_ms is not None
+            witnesses.deleted(RESOURCE)
+            await witnesses.flush(10)
+            assert found.deadman.states[0].deleted
+            assert witnesses.problems() == ()
+
+
+async def test_without_any_witness_that_is_said_and_nothing_ends() -> None:
+    witnesses = Witnesses(watchdog=None, service=None)
+    witnesses.deleted(RESOURCE)
+    witnesses.leaving([RESOURCE], HOLDER)
+    await witnesses.flush(0)
+    assert "nobody would notice" in witnesses.problems()[0]
+    async with running(witnesses):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(witnesses.run(), 0.01)
 
 
 # --- the external dead-man service

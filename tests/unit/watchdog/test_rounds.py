@@ -180,6 +180,20 @@ def test_a_process_that_was_frozen_counts_silence_from_when_it_woke() -> None:
     virtually(story())
 
 
+def test_what_was_heard_just_before_the_process_was_frozen_is_not_silent_when_it_wakes() -> None:
+    async def story() -> None:
+        async with working() as desk:
+            await desk.until(40.5)
+            desk.hear(1, interval_ms=3_000)
+            desk.clock.booted_ms += 3_600_000
+            await desk.until(46)
+            assert desk.firing() == set()
+            await desk.until(48)
+            assert desk.firing() == {SILENT}
+
+    virtually(story())
+
+
 def test_a_restarted_watchdog_goes_on_paging_and_ends_it_on_return() -> None:
     async def story() -> None:
         sink = FakeSink()

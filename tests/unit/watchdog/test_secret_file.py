@@ -1,6 +1,5 @@
 """The shared secret: who is let in, while the file changes."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ def put(path: Path, content: str) -> None:
     """As the kubelet does: another file in its place."""
     beside = path.with_name("new")
     beside.write_text(content)
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def test_who_knows_the_secret_is_let_in_and_nobody_else(path: Path) -> None:
