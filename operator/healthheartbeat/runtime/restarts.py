@@ -22,6 +22,8 @@ from healthheartbeat.runtime.watch import Watch
 
 MAX_TRIES = 3
 KEYS_KEPT = 4096
+STANDING = frozenset({Action.RESTART_REFUSED, Action.HELD_BY_BREAKER, Action.BUDGET_EXHAUSTED})
+"""Answers that stand until the pods have been looked at again: nothing is under way meanwhile."""
 
 
 class Restarts:
@@ -59,7 +61,8 @@ class Restarts:
         if decision is not None:
             self._note(slug, decision)
             return
-        self._note(slug, Decision(action=Action.AWAITING_RESTART, words="its pods are being looked at"))
+        if self._view.resource.bots[slug].action not in STANDING:
+            self._note(slug, Decision(action=Action.AWAITING_RESTART, words="its pods are being looked at"))
         task = asyncio.create_task(self._restart(slug, sweep_start_ms), name=f"restart {slug}")
         self._tasks[slug] = task
         task.add_done_callback(lambda done: self._ended(slug, done))
@@ -106,6 +109,7 @@ class Restarts:
                 self._note(slug, decision)
                 return
             attempt = restart.attempt(decision, slug=slug, sweep_start_ms=sweep_start_ms, now=self._now())
+            self._note(slug, Decision(action=Action.AWAITING_RESTART, words="a restart of it is under way"))
             self.keys.append(attempt.key)
             resource.set_spending(slug, resource.spending_of(slug).begun(attempt))
             try:

@@ -1,0 +1,257 @@
+"""Bots on this machine as a real API server knows them: Services, EndpointSlices and Pods, and what replaces a Pod.
+
+One process serves all of a herd's bots; each can be told to fail. What the ReplicaSet and EndpointSlice controllers do in
+a cluster, a thread does here: a Pod that is deleted is followed by another, of a new UID, at the same address.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import urllib3.exceptions
+from kubernetes import client
+from kubernetes.config import new_client_from_config
+
+from harness import network
+from harness.apiserver import ApiServer
+from harness.processes import until
+from healthheartbeat.api import names
+
+PROGRAM = Path(sys.executable).with_name("healthheartbeat")
+CALL_S = 3
+PORTS = range(20_000, 32_000)
+
+
+def own_address() -> str:
+    """An address of this machine that is not loopback, which EndpointSlices may not hold."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        with contextlib.suppress(OSError):
+            probe.connect(("198.51.100.1", 9))  # sends nothing: asks which address would be used
+            found: str = probe.getsockname()[0]
+            if not found.startswith("127."):
+                return found
+    words = "this machine has no address but loopback's, which EndpointSlices may not hold"
+    if os.environ.get("CI") == "true":
+        pytest.fail(words)
+    pytest.skip(words)
+
+
+@dataclass
+class Herd:
+    """The bots `slugs` of one namespace. `restarts`: how often each bot's pod was deleted, as seen by the API server."""
+
+    apiserver: ApiServer
+    namespace: str
+    slugs: Sequence[str]
+    address: str = field(default_factory=own_address)
+    restarts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.first_port = _free_ports(self.address, len(self.slugs))
+        self._stop = threading.Event()
+        self._uids: dict[str, str] = {}
+        connection = new_client_from_config(str(self.apiserver.kubeconfig))
+        self.core = client.CoreV1Api(connection)
+        self.slices = client.DiscoveryV1Api(connection)
+        self.custom = client.CustomObjectsApi(connection)
+
+    # What a test does
+
+    def fail(self, slug: str, mode: str = "refuse") -> None:
+        """From now on this bot fails so, its replacements too."""
+        self._control(slug, mode)
+
+    def heal(self, slug: str) -> None:
+        """From now on this bot is well."""
+        self._control(slug, "ok")
+
+    def create(self, name: str = "hh", **spec: Any) -> None:
+        """Make a HealthHeartbeat of all bots, with a short interval unless told otherwise."""
+        defaults = {
+            "heartbeatIntervalSeconds": 2,
+            "missedHeartbeatsToAlert": 2,
+            "restart": {"budget": 2, "windowSeconds": 600, "startupGraceSeconds": 0, "maxUnhealthyPercent": 100},
+            "bots": [{"slug": slug, "port": "http"} for slug in self.slugs],
+        }
+        body = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": {"name": name},
+            "spec": {**defaults, **spec},
+        }
+        self.custom.create_namespaced_custom_object(
+            names.GROUP, names.VERSION, self.namespace, names.PLURAL, body, _request_timeout=CALL_S
+        )
+
+    def patch(self, body: Mapping[str, Any], name: str = "hh") -> None:
+        """Merge into a HealthHeartbeat."""
+        self.custom.patch_namespaced_custom_object(
+            names.GROUP, names.VERSION, self.namespace, names.PLURAL, name, body, _request_timeout=CALL_S
+        )
+
+    def resource(self, name: str = "hh") -> dict[str, Any]:
+        """A HealthHeartbeat as it is."""
+        found: dict[str, Any] = self.custom.get_namespaced_custom_object(
+            names.GROUP, names.VERSION, self.namespace, names.PLURAL, name, _request_timeout=CALL_S
+        )
+        return found
+
+    def status(self, name: str = "hh") -> dict[str, Any]:
+        """Its status, empty where there is none yet."""
+        status: dict[str, Any] = self.resource(name).get("status") or {}
+        return status
+
+    def entry(self, slug: str) -> dict[str, Any]:
+        """A bot's entry in the status."""
+        found: dict[str, Any] = next(bot for bot in self.status()["bots"] if bot["slug"] == slug)
+        return found
+
+    def until_healthy(self, *, timeout_s: float = 40) -> None:
+        """Wait until every bot is Healthy in the status."""
+        until(
+            lambda: all(bot["state"] == "Healthy" for bot in self.status()["bots"]),
+            what=f"every bot of {self.namespace} is healthy",
+            timeout_s=timeout_s,
+        )
+
+    # How it does it
+
+    def _control(self, slug: str, mode: str) -> None:
+        """By way of another bot, where this one no longer listens."""
+        body = json.dumps({"mode": mode, "slug": slug}).encode()
+        for number in reversed(range(len(self.slugs))):
+            url = f"http://{self.address}:{self.first_port + number}/control"
+            with contextlib.suppress(OSError):
+                reply = network.fetch(url, method="POST", body=body)
+                assert reply.status == 200, reply.text
+                return
+        raise AssertionError("no bot of the herd listens")
+
+    def deploy(self) -> None:
+        """Make the bots' Services and Pods, and keep replacing Pods until `end`."""
+        for number, slug in enumerate(self.slugs):
+            body = {
+                "metadata": {"name": slug},
+                "spec": {
+                    "selector": {"app": slug},
+                    "clusterIP": "None",
+                    "ports": [{"name": "http", "port": self.first_port + number}],
+                },
+            }
+            self.core.create_namespaced_service(self.namespace, body, _request_timeout=CALL_S)
+            self._replace(slug)
+        self._thread = threading.Thread(target=self._keep_replacing, name=f"controllers of {self.namespace}")
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop replacing."""
+        self._stop.set()
+        self._thread.join(30)
+        self.core.api_client.close()
+
+    def _keep_replacing(self) -> None:
+        while not self._stop.wait(0.3):
+            try:
+                pods = self.core.list_namespaced_pod(self.namespace, _request_timeout=CALL_S).items
+                there = {pod.metadata.uid for pod in pods}
+                for slug in self.slugs:
+                    if self._uids[slug] not in there:
+                        self.restarts[slug] += 1
+                        self._replace(slug)
+            except (client.ApiException, urllib3.exceptions.HTTPError, OSError):
+                continue  # the API server is away, which may be what the test is about
+
+    def _replace(self, slug: str) -> None:
+        owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": slug, "uid": str(uuid4()), "controller": True}
+        body = {
+            "metadata": {"name": f"{slug}-{uuid4().hex[:5]}", "labels": {"app": slug}, "ownerReferences": [owner]},
+            "spec": {
+                "containers": [{"name": "bot", "image": "none"}],
+                "automountServiceAccountToken": False,
+            },
+        }
+        pod = self.core.create_namespaced_pod(self.namespace, body, _request_timeout=CALL_S)
+        self._uids[slug] = pod.metadata.uid
+        reference = {"kind": "Pod", "namespace": self.namespace, "name": pod.metadata.name, "uid": pod.metadata.uid}
+        port = self.first_port + self.slugs.index(slug)
+        listed = {
+            "metadata": {"name": slug, "labels": {"kubernetes.io/service-name": slug}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [self.address], "conditions": {"ready": True}, "targetRef": reference}],
+            "ports": [{"name": "http", "port": port, "protocol": "TCP"}],
+        }
+        try:
+            self.slices.create_namespaced_endpoint_slice(self.namespace, listed, _request_timeout=CALL_S)
+        except client.ApiException as error:
+            if error.status != 409:
+                raise
+            self.slices.patch_namespaced_endpoint_slice(slug, self.namespace, listed, _request_timeout=CALL_S)
+
+
+@contextmanager
+def herd(apiserver: ApiServer, slugs: Sequence[str]) -> Iterator[Herd]:
+    """A herd in a namespace of its own, all bots well."""
+    with apiserver.namespace("herd") as namespace:
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+        apiserver.apply(account, namespace=namespace)  # pods are refused without
+        made = Herd(apiserver, namespace, slugs)
+        argv = [str(PROGRAM), "bot", "--slug", "{n}", "--count", str(len(slugs))]
+        del argv
+        with _bots(made):
+            made.deploy()
+            try:
+                yield made
+            finally:
+                made.end()
+
+
+@contextmanager
+def _bots(made: Herd) -> Iterator[None]:
+    """The bots' processes, one each."""
+    processes = []
+    try:
+        for number, slug in enumerate(made.slugs):
+            where = ["--bind", made.address, "--port", str(made.first_port + number)]
+            argv = [str(PROGRAM), "bot", "--slug", slug, *where, "--control"]
+            process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "--", *argv], stdout=subprocess.PIPE, start_new_session=True
+            )
+            processes.append(process)
+        for process in processes:
+            assert process.stdout is not None
+            assert b"listening" in process.stdout.readline()
+        yield
+    finally:
+        for process in processes:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+def _free_ports(address: str, count: int) -> int:
+    """The first of so many free ports in a row."""
+    start = PORTS.start + (os.getpid() * 37 + time.monotonic_ns() // 1000) % (len(PORTS) - count)
+    for first in (*range(start, PORTS.stop - count), *range(PORTS.start, start)):
+        with contextlib.ExitStack() as held:
+            try:
+                for port in range(first, first + count):
+                    held.enter_context(socket.socket()).bind((address, port))
+            except OSError:
+                continue
+            return first
+    raise AssertionError("no free ports")
