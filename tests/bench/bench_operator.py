@@ -34,7 +34,7 @@ from healthheartbeat.api.report import OperationsReport
 from healthheartbeat.core.registry import Bot, Pod
 from healthheartbeat.core.restart import PodFacts
 from healthheartbeat.core.verdict import Outcome, Verdict
-from healthheartbeat.runtime import process
+from healthheartbeat.runtime.real_world import real_world
 from healthheartbeat.runtime.reports import Reports
 from healthheartbeat.runtime.sweeper import Sweeper
 from healthheartbeat.runtime.world import World
@@ -165,13 +165,13 @@ async def measure(kubeconfig: Path) -> dict[str, Any]:
     """Run the operator's own parts against the API server, and take the figures."""
     async with KubeClient(kubeconfig=kubeconfig) as client, EventRecorder(client) as events:
         watched = Watched(
-            process._world(
-                process.Settings(),
+            real_world(
                 client=client,
                 events=events,
                 pages=PageBoard([], runbook_base=""),
                 metrics=Metrics(),
-                reports=Reports(),
+                report=Reports(),
+                notes=tuple,
                 holder="bench",
             )
         )

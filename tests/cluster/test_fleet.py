@@ -1,6 +1,7 @@
 """97 bots in real pods behind real Services, the operator in pods of its own with the rights it is installed with."""
 
 import json
+import secrets
 from itertools import pairwise
 
 import pytest

@@ -1,4 +1,4 @@
-"""A way to the API server that can be made slow, silent or refusing for whoever goes through it, and for nobody else."""
+"""A way to the API server that can be made slow or refusing for whoever goes through it, and for nobody else."""
 
 import asyncio
 import contextlib
@@ -33,6 +33,7 @@ class ApiProxy:
     calls: int = 0
     port: int = 0
     _under_way: set["asyncio.Task[object]"] = field(default_factory=set)
+    _administrator: dict[str, str] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
     @property
@@ -83,6 +84,7 @@ class ApiProxy:
     async def _serve(self, ready: "Future[None]", stop: "Future[asyncio.Event]") -> None:
         loaded = await credentials.load(kubeconfig=self.apiserver.kubeconfig)
         connector = aiohttp.TCPConnector(ssl=loaded.tls, limit=0)
+        self._administrator = {"Authorization": await loaded.authorization() or ""}
         async with aiohttp.ClientSession(
             connector=connector, timeout=aiohttp.ClientTimeout(), auto_decompress=False
         ) as upstream:
@@ -117,6 +119,7 @@ class ApiProxy:
         body = await request.read()
         await asyncio.sleep(self.delay_s)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
+        headers |= self._administrator
         try:
             async with upstream.request(
                 request.method, f"{server}{request.raw_path}", data=body, headers=headers, allow_redirects=False

@@ -1,11 +1,10 @@
 """Bots on this machine as a real API server knows them: Services, EndpointSlices and Pods, and what replaces a Pod.
 
-One process serves all of a herd's bots; each can be told to fail. What the ReplicaSet and EndpointSlice controllers do in
-a cluster, a thread does here: a Pod that is deleted is followed by another, of a new UID, at the same address.
+Each bot is a process that can be killed and started. What the ReplicaSet and EndpointSlice controllers do in a cluster
+a thread does here: a Pod that is deleted is followed by another, of a new UID, at the same address, and no better.
 """
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -26,7 +25,6 @@ import urllib3.exceptions
 from kubernetes import client
 from kubernetes.config import new_client_from_config
 
-from harness import network
 from harness.apiserver import ApiServer
 from harness.processes import until
 from healthheartbeat.api import names
@@ -38,12 +36,11 @@ PORTS = range(20_000, 32_000)
 
 def own_address() -> str:
     """An address of this machine that is not loopback, which EndpointSlices may not hold."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        with contextlib.suppress(OSError):
-            probe.connect(("198.51.100.1", 9))  # sends nothing: asks which address would be used
-            found: str = probe.getsockname()[0]
-            if not found.startswith("127."):
-                return found
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.connect(("198.51.100.1", 9))  # sends nothing: asks which address would be used
+        found: str = probe.getsockname()[0]
+        if not found.startswith("127."):
+            return found
     words = "this machine has no address but loopback's, which EndpointSlices may not hold"
     if os.environ.get("CI") == "true":
         pytest.fail(words)
@@ -52,7 +49,7 @@ def own_address() -> str:
 
 @dataclass
 class Herd:
-    """The bots `slugs` of one namespace. `restarts`: how often each bot's pod was deleted, as seen by the API server."""
+    """The bots `slugs` of one namespace. `restarts`: how often each one's pod was deleted, by the API server's word."""
 
     apiserver: ApiServer
     namespace: str
@@ -63,7 +60,9 @@ class Herd:
     def __post_init__(self) -> None:
         self.first_port = _free_ports(self.address, len(self.slugs))
         self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
         self._uids: dict[str, str] = {}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
         connection = new_client_from_config(str(self.apiserver.kubeconfig))
         self.core = client.CoreV1Api(connection)
         self.slices = client.DiscoveryV1Api(connection)
@@ -71,13 +70,27 @@ class Herd:
 
     # What a test does
 
-    def fail(self, slug: str, mode: str = "refuse") -> None:
-        """From now on this bot fails so, its replacements too."""
-        self._control(slug, mode)
+    def kill(self, slug: str) -> None:
+        """Kill this bot's process, as a crash would; its Pods stay, and so it is with their replacements."""
+        process = self._processes.pop(slug)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
-    def heal(self, slug: str) -> None:
-        """From now on this bot is well."""
-        self._control(slug, "ok")
+    def start(self, *slugs: str) -> None:
+        """Start these bots' processes; they listen when this returns."""
+        for slug in slugs:
+            where = ["--bind", self.address, "--port", str(self.first_port + self.slugs.index(slug))]
+            self._processes[slug] = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "--", str(PROGRAM), "bot", "--slug", slug, *where],
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+            )
+        for slug in slugs:
+            stdout = self._processes[slug].stdout
+            assert stdout is not None
+            assert b"listening" in stdout.readline()
 
     def create(self, name: str = "hh", **spec: Any) -> None:
         """Make a HealthHeartbeat of all bots, with a short interval unless told otherwise."""
@@ -130,19 +143,9 @@ class Herd:
 
     # How it does it
 
-    def _control(self, slug: str, mode: str) -> None:
-        """By way of another bot, where this one no longer listens."""
-        body = json.dumps({"mode": mode, "slug": slug}).encode()
-        for number in reversed(range(len(self.slugs))):
-            url = f"http://{self.address}:{self.first_port + number}/control"
-            with contextlib.suppress(OSError):
-                reply = network.fetch(url, method="POST", body=body)
-                assert reply.status == 200, reply.text
-                return
-        raise AssertionError("no bot of the herd listens")
-
     def deploy(self) -> None:
-        """Make the bots' Services and Pods, and keep replacing Pods until `end`."""
+        """Start the bots, make their Services and Pods, and keep replacing Pods until `end`."""
+        self.start(*self.slugs)
         for number, slug in enumerate(self.slugs):
             body = {
                 "metadata": {"name": slug},
@@ -158,9 +161,12 @@ class Herd:
         self._thread.start()
 
     def end(self) -> None:
-        """Stop replacing."""
+        """Kill the bots and stop replacing."""
         self._stop.set()
-        self._thread.join(30)
+        for slug in list(self._processes):
+            self.kill(slug)
+        if self._thread is not None:
+            self._thread.join(30)
         self.core.api_client.close()
 
     def _keep_replacing(self) -> None:
@@ -209,38 +215,11 @@ def herd(apiserver: ApiServer, slugs: Sequence[str]) -> Iterator[Herd]:
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
         apiserver.apply(account, namespace=namespace)  # pods are refused without
         made = Herd(apiserver, namespace, slugs)
-        argv = [str(PROGRAM), "bot", "--slug", "{n}", "--count", str(len(slugs))]
-        del argv
-        with _bots(made):
+        try:
             made.deploy()
-            try:
-                yield made
-            finally:
-                made.end()
-
-
-@contextmanager
-def _bots(made: Herd) -> Iterator[None]:
-    """The bots' processes, one each."""
-    processes = []
-    try:
-        for number, slug in enumerate(made.slugs):
-            where = ["--bind", made.address, "--port", str(made.first_port + number)]
-            argv = [str(PROGRAM), "bot", "--slug", slug, *where, "--control"]
-            process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--", *argv], stdout=subprocess.PIPE, start_new_session=True
-            )
-            processes.append(process)
-        for process in processes:
-            assert process.stdout is not None
-            assert b"listening" in process.stdout.readline()
-        yield
-    finally:
-        for process in processes:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            yield made
+        finally:
+            made.end()
 
 
 def _free_ports(address: str, count: int) -> int:

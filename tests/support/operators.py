@@ -1,64 +1,103 @@
-"""The operator as a process of the node, and what it wrote: its reports and events, line by line."""
+"""The operator as a process of its own, and what it says over HTTP and in its log."""
 
 import json
-import sys
+import os
+import re
+import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cluster import Cluster
+from harness import network
 from harness.processes import until
-from harness.supervision import Component
+from harness.supervision import Component, LocalSupervisor
+from support.herd import PROGRAM
 
-PROGRAM = Path(sys.executable).parent / "healthheartbeat"
+HEALTH = "/internal/health/health-heartbeat"
+PREFIX = "polytraders_gov_healthheartbeat_"
 
 
+@dataclass
 class Operator:
-    """One operator process; every start of it writes on in the same log."""
+    """One `healthheartbeat operator` process; `process` freezes, thaws, stops and kills it."""
 
-    def __init__(self, component: Component, log: Path, url: str, cluster: Cluster) -> None:
-        self.process = component
-        self.log = log
-        self.url = url
-        self._cluster = cluster
+    process: Component
+    port: int
 
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """Its log, as far as whole lines were written."""
-        for line in self.log.read_text().splitlines():
-            if line.startswith("{"):
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    continue
+    def get(self, path: str) -> network.Reply:
+        """GET from its own endpoints."""
+        return network.fetch(f"http://127.0.0.1:{self.port}{path}", timeout_s=5)
 
-    def reports(self, namespace: str) -> list[dict[str, Any]]:
-        """The OperationsReports of the namespace's resource, in order."""
-        return [
-            line["report"]
-            for line in self.lines()
-            if line["event"] == "HEALTH_HEARTBEAT_SWEEP_COMPLETE" and line["healthheartbeat"] == f"{namespace}/hh"
-        ]
+    @property
+    def holder(self) -> str:
+        """The name by which it holds leases and signs reports."""
+        return str(next(line["holder"] for line in self.log() if line.get("event") == "STARTED"))
 
-    def events(self, namespace: str, event: str) -> list[dict[str, Any]]:
-        """Log lines of one reason code about the namespace's resource."""
-        return [
-            line for line in self.lines() if line["event"] == event and line.get("healthheartbeat") == f"{namespace}/hh"
-        ]
+    def reports(self) -> list[dict[str, Any]]:
+        """Its last reports, oldest first."""
+        found: list[dict[str, Any]] = json.loads(self.get("/internal/reports").text)
+        return found[::-1]
 
-    def restarts(self, namespace: str) -> int:
-        """Restarts by all reports so far."""
-        return sum(report["restarted_count"] for report in self.reports(namespace))
+    def health(self) -> tuple[int, dict[str, Any]]:
+        """Its own health: status and content."""
+        reply = self.get(HEALTH)
+        return reply.status, json.loads(reply.text)
 
-    def get(self, path: str) -> Any:
-        """One of its endpoints."""
-        return self._cluster.fetch(self.url + path)
+    def ready(self) -> tuple[int, str]:
+        """Its readiness: status and words."""
+        reply = self.get("/readyz")
+        return reply.status, json.loads(reply.text)["message"]
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        """One series' value; None where there is none with these labels, whatever others it has."""
+        for line in self.get("/metrics").text.splitlines():
+            found = re.fullmatch(rf"{PREFIX}{name}\{{(.*)\}} (\S+)", line)
+            if found and all(f'{label}="{value}"' in found[1] for label, value in labels.items()):
+                return float(found[2])
+        return None
+
+    def log(self, *, since: int = 0) -> list[dict[str, Any]]:
+        """What it logged, from byte `since` on."""
+        with self.process.log.open("rb") as file:
+            file.seek(since)
+            lines = file.read().decode(errors="replace").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+    def mark(self) -> int:
+        """Where its log ends now."""
+        return self.process.log.stat().st_size
+
+    def until_answers(self, *, timeout_s: float = 40) -> None:
+        """Wait until its endpoints are up, whatever they say."""
+        until(lambda: self.get("/livez").status == 200, what="the operator lives", timeout_s=timeout_s)
 
 
-def spawn(cluster: Cluster, folder: Path, *flags: str, port: int = 18080, name: str = "operator") -> Operator:
-    """Start `healthheartbeat operator` in the node's network with the admin's rights, and wait until it is ready."""
-    log = folder / f"{name}.log"
-    where = ["--bind", "127.0.0.1", "--port", str(port)]  # the node's environment says where its API server is
-    component = cluster.spawn_in_node([PROGRAM, "operator", *where, *flags], log=log, name=name)
-    made = Operator(component, log, f"http://127.0.0.1:{port}", cluster)
-    until(lambda: made.get("/readyz").status == 200, what=f"{name} is ready", timeout_s=30)
-    return made
+@contextmanager
+def operator(
+    name: str, folder: Path, *flags: str, kubeconfig: Path, namespace: str, alertmanager: str = ""
+) -> Iterator[Operator]:
+    """An operator process for a block; its endpoints answer when this yields."""
+    port = _free_port()
+    argv = [PROGRAM, "operator", "--namespace", namespace, "--kubeconfig", kubeconfig]
+    argv += ["--bind", "127.0.0.1", "--port", str(port), *flags]
+    if alertmanager:
+        argv += ["--alertmanager-url", alertmanager]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("HEALTHHEARTBEAT_")}
+    process = Component(name, LocalSupervisor(), argv=argv, env=environment, log=folder / f"{name}-{port}.log")
+    process.launch()
+    made = Operator(process, port)
+    try:
+        made.until_answers()
+        yield made
+    finally:
+        if process.status.state != "exited":
+            process.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

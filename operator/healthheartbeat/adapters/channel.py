@@ -193,11 +193,7 @@ class Channel:
             if slot.page.resolved and slot.page.lapses_at_ms <= wall_ms
         ]:
             del self._slots[identity]
-        return [
-            slot
-            for slot in self._slots.values()
-            if self._may_be_sent(slot.page, wall_ms)
-        ]
+        return [slot for slot in self._slots.values() if self._may_be_sent(slot.page, wall_ms)]
 
     def _may_be_sent(self, page: Page, wall_ms: int) -> bool:
         return self._may_resolve(page.key.healthheartbeat) if page.resolved else page.ends_at_ms > wall_ms

@@ -55,9 +55,7 @@ class PageBoard:
         self._leads = leads
         self._resources: dict[str, _Resource] = {}
         self._channels = tuple(
-            Channel(
-                sink, outcome=outcome, may_resolve=self._may_resolve, wall_ms=wall_ms, chance=chance, timing=timing
-            )
+            Channel(sink, outcome=outcome, may_resolve=self._may_resolve, wall_ms=wall_ms, chance=chance, timing=timing)
             for sink in sinks
         )
         self._desk = (
@@ -96,9 +94,7 @@ class PageBoard:
         resource = self._resources.setdefault(healthheartbeat, _Resource(firing={}))
         resource.may_resolve = may_resolve
         pages = {
-            alert.key: self._page(
-                alert, now_ms=now_ms, ends_at_ms=ends_at_ms, before=resource.firing.get(alert.key)
-            )
+            alert.key: self._page(alert, now_ms=now_ms, ends_at_ms=ends_at_ms, before=resource.firing.get(alert.key))
             for alert in firing
         }
         ended = {key: page for key, page in resource.firing.items() if key not in pages}

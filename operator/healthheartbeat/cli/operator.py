@@ -10,6 +10,7 @@ import uvloop
 
 from healthheartbeat.adapters import logs
 from healthheartbeat.adapters.kube.errors import CredentialsError
+from healthheartbeat.adapters.secret_file import SecretError
 from healthheartbeat.runtime import process
 
 PREFIX = "HEALTHHEARTBEAT_"
@@ -33,6 +34,16 @@ def operator(
         list[str] | None,
         typer.Option(envvar=PREFIX + "ALERTMANAGER_URL", help="An Alertmanager to page through; may be given again."),
     ] = None,
+    notify_file: Annotated[
+        Path | None,
+        typer.Option(envvar=PREFIX + "NOTIFY_FILE", help="File with apprise URLs of people to page directly."),
+    ] = None,
+    notify_reminder: Annotated[
+        int,
+        typer.Option(
+            envvar=PREFIX + "NOTIFY_REMINDER", min=0, help="Seconds between reminders while something fires; 0: none."
+        ),
+    ] = 3600,
     runbook_url: Annotated[
         str, typer.Option(envvar=PREFIX + "RUNBOOK_URL", help="Address of the runbook that pages link to.")
     ] = "",
@@ -48,6 +59,16 @@ def operator(
             "--leader-elect", envvar=PREFIX + "LEADER_ELECT", help="Sweep a resource while holding its Lease."
         ),
     ] = False,
+    watchdog_url: Annotated[
+        str, typer.Option(envvar=PREFIX + "WATCHDOG_URL", help="The watchdog that is told of every sweep.")
+    ] = "",
+    watchdog_secret_file: Annotated[
+        Path | None,
+        typer.Option(envvar=PREFIX + "WATCHDOG_SECRET_FILE", help="Holds the secret shared with the watchdog."),
+    ] = None,
+    heartbeat_url: Annotated[
+        str, typer.Option(envvar=PREFIX + "HEARTBEAT_URL", help="An external dead-man service, pinged at every sweep.")
+    ] = "",
     log_level: Annotated[
         str, typer.Option(envvar=PREFIX + "LOG_LEVEL", help="debug, info, warning or error.")
     ] = "info",
@@ -62,10 +83,15 @@ def operator(
         bind=bind,
         port=port,
         alertmanager_urls=tuple(alertmanager_url or ()),
+        notify_file=notify_file,
+        notify_reminder_s=notify_reminder,
         runbook_url=runbook_url,
         registry_stale_after_s=registry_stale_after,
         registry_page_after_s=registry_page_after,
         leader_elect=leader_elect,
+        watchdog_url=watchdog_url,
+        watchdog_secret_file=watchdog_secret_file,
+        heartbeat_url=heartbeat_url,
     )
     # What is loaded by now stays: looked at again by every full collection, it would stall the loop for tens of ms.
     gc.collect()
@@ -74,7 +100,7 @@ def operator(
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             code = runner.run(process.run(settings))
-    except (CredentialsError, ValueError, OSError) as error:
+    except (CredentialsError, SecretError, ValueError, OSError) as error:
         typer.echo(f"healthheartbeat operator: {error}", err=True)
         code = 2
     raise typer.Exit(code)

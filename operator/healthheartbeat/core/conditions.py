@@ -28,8 +28,10 @@ class Condition:
     message: str
 
 
-def bots_healthy(resource: ResourceLedger) -> Condition:
+def bots_healthy(resource: ResourceLedger, *, swept: bool) -> Condition:
     """The gate that strategies wait for: no bot Down, and every bot heard from since the cold start."""
+    if not resource.bots and not swept:
+        return Condition("BotsHealthy", "Unknown", "Starting", "no sweep has completed yet")
     if not resource.bots:
         return Condition("BotsHealthy", "False", "RegistryEmpty", "no bot is registered: nothing is watched")
     down = [slug for slug, ledger in resource.bots.items() if ledger.is_down]

@@ -23,8 +23,16 @@ log = structlog.get_logger(__name__)
 class Fleet:
     """Adds, removes and wakes sweepers, as the watch on the resources tells it to."""
 
-    def __init__(self, make: Callable[[str, str], Candidate], *, now: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        make: Callable[[str, str], Candidate],
+        *,
+        now: Clock = system_clock,
+        deleted: Callable[[str], None] = lambda _healthheartbeat: None,
+    ) -> None:
+        """`deleted` is told of each resource that was swept here and is gone."""
         self._make = make
+        self._deleted = deleted
         self._now = now
         self._closed = False
         self._candidates: dict[tuple[str, str], Candidate] = {}
@@ -77,6 +85,8 @@ class Fleet:
         self._keep(key, self._written(resource))
         if (task := self._tasks.get(key)) is not None and key not in self._ending:
             log.info("RESOURCE_DELETED", healthheartbeat="/".join(key))
+            if self._candidates[key].sweeper is not None:
+                self._deleted("/".join(key))
             self._ending.add(key)
             task.cancel()
 

@@ -48,7 +48,7 @@ class Pager:
             ends_at_ms=alerts.ends_at_ms(now.wall_ms, policy),
             may_resolve=watch.leads(),
         )
-        watch.paging_notes = self._world.pages.problems()
+        watch.paging_notes = (*self._world.pages.problems(), *self._world.notes())
 
     def close(self) -> None:
         """Say nothing more: the resource is gone, or another process's."""

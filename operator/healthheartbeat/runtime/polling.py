@@ -56,7 +56,7 @@ class Polls:
             judged(slug, verdicts[slug])
 
     def _queue(self, bots: Iterable[Bot]) -> deque[tuple[Bot, Pod]]:
-        """Polls in order: those left over in the order in which they waited, then their bots' other pods, then the rest.
+        """Polls in order: those left over as they waited, then their bots' other pods, then the rest.
 
         By bot and pod: two Services may select one pod, and each of the bots is to be judged.
         """

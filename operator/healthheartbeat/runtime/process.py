@@ -19,31 +19,32 @@ import structlog
 
 from healthheartbeat import __version__
 from healthheartbeat.adapters.alertmanager import AlertmanagerSink
-from healthheartbeat.adapters.kube import pods, status
+from healthheartbeat.adapters.deadman_url import DeadmanUrl
 from healthheartbeat.adapters.kube.client import KubeClient
 from healthheartbeat.adapters.kube.errors import ApiError
-from healthheartbeat.adapters.kube.events import EventRecorder, Happening
+from healthheartbeat.adapters.kube.events import EventRecorder
 from healthheartbeat.adapters.kube.kinds import HEALTHHEARTBEATS
 from healthheartbeat.adapters.kube.lease import LeaseStore
 from healthheartbeat.adapters.metrics import Metrics
+from healthheartbeat.adapters.notify.desk import NotifySettings
+from healthheartbeat.adapters.notify.memory import Pace
 from healthheartbeat.adapters.paging import PageBoard
-from healthheartbeat.adapters.probe import Target, probe
-from healthheartbeat.core.registry import Bot, Pod, Registry
-from healthheartbeat.core.restart import PodFacts
-from healthheartbeat.core.verdict import Verdict
+from healthheartbeat.adapters.report_post import ReportPoster
+from healthheartbeat.adapters.secret_file import SecretFile
+from healthheartbeat.api.report import OperationsReport
 from healthheartbeat.runtime import handlers
 from healthheartbeat.runtime.candidate import Candidate
 from healthheartbeat.runtime.clock import system_clock
 from healthheartbeat.runtime.endpoints import serve
 from healthheartbeat.runtime.fleet import Fleet
 from healthheartbeat.runtime.leadership import Leadership
+from healthheartbeat.runtime.real_world import API_TIMEOUT_S, real_world
 from healthheartbeat.runtime.reports import Reports
-from healthheartbeat.runtime.source import Source
 from healthheartbeat.runtime.sweeper import Sweeper
 from healthheartbeat.runtime.vitals import Vitals
+from healthheartbeat.runtime.witnesses import Witnesses
 from healthheartbeat.runtime.world import World
 
-API_TIMEOUT_S = 5.0
 FLUSH_S = 2.0
 LAST_WORDS_S = 0.5
 """How long a process that ends waits for its pages to be taken: what fires is in the status too, for the next one."""
@@ -65,6 +66,11 @@ class Settings:
     registry_stale_after_s: int = 300
     registry_page_after_s: int = 600
     leader_elect: bool = False
+    notify_file: Path | None = None
+    notify_reminder_s: float = 3600
+    watchdog_url: str = ""
+    watchdog_secret_file: Path | None = None
+    heartbeat_url: str = ""
 
 
 async def run(settings: Settings) -> int:
@@ -72,9 +78,16 @@ async def run(settings: Settings) -> int:
     # Unique for ever: on a node's own network, or in a container started again, host name and pid are another's too.
     holder = f"{socket.gethostname()}_{os.getpid()}_{uuid4().hex[:8]}"
     metrics, reports = Metrics(), Reports()
+    witnesses = _witnesses(settings)
+
+    def report(made: OperationsReport) -> None:
+        reports(made)
+        witnesses.report(made)
+
     sinks = [AlertmanagerSink(url) for url in settings.alertmanager_urls]
     pages = PageBoard(
         sinks,
+        notify=_notify(settings),
         runbook_base=settings.runbook_url,
         outcome=metrics.page,
         leads=lambda resource: fleet.leads(resource),  # noqa: PLW0108 - the fleet is made after the pages
@@ -83,18 +96,32 @@ async def run(settings: Settings) -> int:
         KubeClient(kubeconfig=settings.kubeconfig, timeout_s=API_TIMEOUT_S) as client,
         EventRecorder(client, instance=holder) as events,
     ):
-        world = _world(
-            settings, client=client, events=events, pages=pages, metrics=metrics, reports=reports, holder=holder
+        world = real_world(
+            client=client,
+            events=events,
+            pages=pages,
+            metrics=metrics,
+            report=report,
+            notes=witnesses.problems,
+            holder=holder,
+            stale_after_s=settings.registry_stale_after_s,
+            page_after_s=settings.registry_page_after_s,
         )
-        fleet = Fleet(lambda namespace, name: _candidate(namespace, name, world, client=client, settings=settings))
+        fleet = Fleet(
+            lambda namespace, name: _candidate(namespace, name, world, client=client, settings=settings),
+            deleted=witnesses.deleted,
+        )
         stop, started, reached = asyncio.Event(), asyncio.Event(), asyncio.Event()
         vitals = Vitals(fleet, reports, now=system_clock, started=reached)
         log.info("STARTED", version=__version__, holder=holder, namespaces=list(settings.namespaces) or "all")
         for problem in pages.problems():
             log.warning("PAGES", reason=problem)
+        for problem in witnesses.problems():
+            log.warning("WITNESSES", reason=problem)
         async with serve(vitals, metrics, host=settings.bind, port=settings.port):
             parts = {
                 "pages": asyncio.create_task(pages.run(), name="pages"),
+                "witnesses": asyncio.create_task(witnesses.run(), name="witnesses"),
                 "sweepers": asyncio.create_task(fleet.run(), name="sweepers"),
                 "signals": asyncio.create_task(_signals(stop, after=started), name="signals"),
                 "contact": asyncio.create_task(_contact(client, settings.namespaces, reached), name="contact"),
@@ -116,9 +143,17 @@ async def run(settings: Settings) -> int:
                 return await _first_end(parts)
             finally:
                 await pages.flush(LAST_WORDS_S)  # ahead of the sweepers' end, which drops what was not taken
+                witnesses.leaving([sweeper.key for sweeper in fleet.sweepers], holder)
                 await _end(parts["sweepers"])
+                await witnesses.flush(LAST_WORDS_S)
                 await events.drain(FLUSH_S)
                 await _end(*parts.values())
+
+
+def _notify(settings: Settings) -> NotifySettings | None:
+    if settings.notify_file is None:
+        return None
+    return NotifySettings(path=settings.notify_file, pace=Pace(reminder_s=settings.notify_reminder_s))
 
 
 async def _first_end(parts: Mapping[str, asyncio.Task[Any]]) -> int:
@@ -173,6 +208,17 @@ async def _end(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _witnesses(settings: Settings) -> Witnesses:
+    """Who is told of our sweeps. Raises ValueError for an URL that is none, SecretError without a secret."""
+    watchdog = None
+    if settings.watchdog_url:
+        if settings.watchdog_secret_file is None:
+            raise ValueError("--watchdog-url needs --watchdog-secret-file")
+        watchdog = ReportPoster(settings.watchdog_url, SecretFile(settings.watchdog_secret_file))
+    service = DeadmanUrl(settings.heartbeat_url) if settings.heartbeat_url else None
+    return Witnesses(watchdog=watchdog, service=service)
+
+
 def _candidate(namespace: str, name: str, world: World, *, client: KubeClient, settings: Settings) -> Candidate:
     key = f"{namespace}/{name}"
     leadership = None
@@ -183,60 +229,4 @@ def _candidate(namespace: str, name: str, world: World, *, client: KubeClient, s
         make=lambda leads: Sweeper(namespace, name, world, leads=leads),
         leadership=leadership,
         tell=lambda leading: world.metrics.leader(key, leading),
-    )
-
-
-def _world(
-    settings: Settings,
-    *,
-    client: KubeClient,
-    events: EventRecorder,
-    pages: PageBoard,
-    metrics: Metrics,
-    reports: Reports,
-    holder: str,
-) -> World:
-    """The real outside, for sweepers."""
-
-    async def poll(bot: Bot, pod: Pod, timeout_s: float) -> Verdict:
-        target = Target(
-            address=pod.address,
-            port=pod.port,
-            path=bot.path,
-            slug=bot.slug,
-            max_decision_age_s=bot.max_decision_age_s,
-        )
-        return await probe(target, timeout_s=timeout_s, now_ms=lambda: system_clock().wall_ms)
-
-    async def list_pods(namespace: str, bot: Bot, registry: Registry) -> tuple[PodFacts, ...]:
-        others = {other.slug: other.selector for other in registry.bots.values() if other.slug != bot.slug}
-        return await pods.list_pods(client, namespace, bot.selector, others)
-
-    def record(metadata: Mapping[str, Any], *, warning: bool, reason: str, message: str, action: str) -> None:
-        events.record(
-            Happening(
-                involved=metadata,
-                warning=warning,
-                reason=reason,
-                message=message,
-                action=action,
-                wall_ms=system_clock().wall_ms,
-            )
-        )
-
-    return World(
-        now=system_clock,
-        read=Source(client, now=system_clock).read,
-        probe=poll,
-        list_pods=list_pods,
-        delete_pod=lambda namespace, pod: pods.delete_pod(client, namespace, pod.name, pod.uid, API_TIMEOUT_S),
-        write_status=lambda namespace, name, body, version: status.write_status(client, namespace, name, body, version),
-        record_event=record,
-        pages=pages,
-        metrics=metrics,
-        report=reports,
-        holder=holder,
-        stale_after_ms=settings.registry_stale_after_s * 1000,
-        page_after_ms=settings.registry_page_after_s * 1000,
-        call_timeout_ms=int(API_TIMEOUT_S * 1000),
     )

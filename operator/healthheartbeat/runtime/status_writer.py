@@ -41,7 +41,7 @@ class StatusWriter:
         self._covered = 0
         self._lock = asyncio.Lock()
         self.epoch = 0
-        """Goes up at every conflict, and when a read finds another's write: what was decided before is decided again."""
+        """Goes up at every conflict, and when a read finds another's write: what was decided is decided again."""
         self.writes = 0
         """Successful writes so far; a read that began before the last of them may be older than it."""
 

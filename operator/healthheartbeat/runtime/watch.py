@@ -106,7 +106,7 @@ class Watch:
         paused = [slug for slug, pause in reading.pauses.items() if pause.active(now.wall_ms) and slug in resource.bots]
         return (
             ready,
-            rules.bots_healthy(resource),
+            rules.bots_healthy(resource, swept=self.report is not None),
             rules.registry_fresh(
                 age_ms=reading.registry.age_ms(now.mono_ms), stale_after_ms=self.stale_after_ms, why=self.failure
             ),

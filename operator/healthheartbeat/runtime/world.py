@@ -45,8 +45,8 @@ class RecordEvent(Protocol):
 class World:
     """The outside. Calls to the API server raise `ApiError` and take seconds at most, by their own timeouts.
 
-    `holder` names this process in reports; `stale_after_ms` and `page_after_ms` are decision 23's; `call_timeout_ms` is
-    how long a DELETE may be on its way.
+    `holder` names this process in reports; `notes`: what else people should know, for Ready's message.
+    `stale_after_ms` and `page_after_ms` are decision 23's; `call_timeout_ms` is how long a DELETE may be on its way.
     """
 
     now: Callable[[], Now]
@@ -60,6 +60,7 @@ class World:
     metrics: Metrics
     report: Callable[[OperationsReport], None]
     holder: str
+    notes: Callable[[], tuple[str, ...]] = tuple
     stale_after_ms: int = 300_000
     page_after_ms: int = 600_000
     call_timeout_ms: int = 5_000

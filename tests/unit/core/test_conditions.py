@@ -15,50 +15,55 @@ def resource(*slugs: str) -> ResourceLedger:
 
 
 def test_an_empty_registry_is_never_healthy() -> None:
-    assert conditions.bots_healthy(resource()) == Condition(
+    assert conditions.bots_healthy(resource(), swept=True) == Condition(
         "BotsHealthy", "False", "RegistryEmpty", "no bot is registered: nothing is watched"
     )
+
+
+def test_a_registry_is_not_called_empty_before_the_first_sweep() -> None:
+    condition = conditions.bots_healthy(resource(), swept=False)
+    assert (condition.status, condition.reason) == ("Unknown", "Starting")
 
 
 def test_no_gate_opens_on_silence() -> None:
     made = resource("a", "b")
     made.put(sweeps(made.bots["a"], WELL)[0])
-    condition = conditions.bots_healthy(made)
+    condition = conditions.bots_healthy(made, swept=True)
     assert (condition.status, condition.reason, condition.message) == ("Unknown", "NotYetHeard", "not heard from yet: b")
     made.put(sweeps(made.bots["b"], SICK)[0])
-    assert conditions.bots_healthy(made).status == "Unknown"
+    assert conditions.bots_healthy(made, swept=True).status == "Unknown"
 
 
 def test_the_gate_opens_once_every_bot_has_answered_well_and_stays_open_for_a_single_miss() -> None:
     made = resource("a", "b")
     for slug in "ab":
         made.put(sweeps(made.bots[slug], WELL)[0])
-    assert conditions.bots_healthy(made) == Condition("BotsHealthy", "True", "AllAnswered", "no bot is down")
+    assert conditions.bots_healthy(made, swept=True) == Condition("BotsHealthy", "True", "AllAnswered", "no bot is down")
     made.put(sweeps(made.bots["a"], SICK)[0])
-    assert conditions.bots_healthy(made).status == "True"
+    assert conditions.bots_healthy(made, swept=True).status == "True"
 
 
 def test_the_gate_is_shut_while_any_bot_is_down() -> None:
     made = resource("a", "b", "c")
     made.put(down("b"))
-    assert conditions.bots_healthy(made).message == "1 bot is down: b"
+    assert conditions.bots_healthy(made, swept=True).message == "1 bot is down: b"
     made.put(down("a"))
-    condition = conditions.bots_healthy(made)
+    condition = conditions.bots_healthy(made, swept=True)
     assert (condition.status, condition.reason, condition.message) == ("False", "BotsDown", "2 bots are down: a, b")
 
 
 def test_the_gate_is_unknown_while_a_bot_cannot_be_judged_for_as_long_as_the_threshold() -> None:
     made = resource("a")
     made.put(sweeps(made.bots["a"], WELL, DOUBT, DOUBT)[0])
-    assert conditions.bots_healthy(made).status == "True"
+    assert conditions.bots_healthy(made, swept=True).status == "True"
     made.put(sweeps(made.bots["a"], DOUBT)[0])
-    condition = conditions.bots_healthy(made)
+    condition = conditions.bots_healthy(made, swept=True)
     assert (condition.status, condition.reason) == ("Unknown", "BotsUnknown")
 
 
 def test_ten_are_named_and_the_others_counted() -> None:
     made = resource(*(f"bot{number:02}" for number in range(12)))
-    assert conditions.bots_healthy(made).message == (
+    assert conditions.bots_healthy(made, swept=True).message == (
         "not heard from yet: " + ", ".join(f"bot{number:02}" for number in range(10)) + " and 2 more"
     )
 

@@ -1,0 +1,80 @@
+"""The real outside, for sweepers: the API server, the bots, the sinks."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from healthheartbeat.adapters.kube import pods, status
+from healthheartbeat.adapters.kube.client import KubeClient
+from healthheartbeat.adapters.kube.events import EventRecorder, Happening
+from healthheartbeat.adapters.metrics import Metrics
+from healthheartbeat.adapters.paging import PageBoard
+from healthheartbeat.adapters.probe import Target, probe
+from healthheartbeat.api.report import OperationsReport
+from healthheartbeat.core.registry import Bot, Pod, Registry
+from healthheartbeat.core.restart import PodFacts
+from healthheartbeat.core.verdict import Verdict
+from healthheartbeat.runtime.clock import system_clock
+from healthheartbeat.runtime.source import Source
+from healthheartbeat.runtime.world import World
+
+API_TIMEOUT_S: Final = 5.0
+"""How long a call to the API server may take; a DELETE may be on its way for so long."""
+
+
+def real_world(
+    *,
+    client: KubeClient,
+    events: EventRecorder,
+    pages: PageBoard,
+    metrics: Metrics,
+    report: Callable[[OperationsReport], None],
+    notes: Callable[[], tuple[str, ...]],
+    holder: str,
+    stale_after_s: int = 300,
+    page_after_s: int = 600,
+) -> World:
+    """Everything that sweepers touch, through `client`; `stale_after_s` and `page_after_s` are decision 23's."""
+
+    async def poll(bot: Bot, pod: Pod, timeout_s: float) -> Verdict:
+        target = Target(
+            address=pod.address,
+            port=pod.port,
+            path=bot.path,
+            slug=bot.slug,
+            max_decision_age_s=bot.max_decision_age_s,
+        )
+        return await probe(target, timeout_s=timeout_s, now_ms=lambda: system_clock().wall_ms)
+
+    async def list_pods(namespace: str, bot: Bot, registry: Registry) -> tuple[PodFacts, ...]:
+        others = {other.slug: other.selector for other in registry.bots.values() if other.slug != bot.slug}
+        return await pods.list_pods(client, namespace, bot.selector, others)
+
+    def record(metadata: Mapping[str, Any], *, warning: bool, reason: str, message: str, action: str) -> None:
+        events.record(
+            Happening(
+                involved=metadata,
+                warning=warning,
+                reason=reason,
+                message=message,
+                action=action,
+                wall_ms=system_clock().wall_ms,
+            )
+        )
+
+    return World(
+        now=system_clock,
+        read=Source(client, now=system_clock).read,
+        probe=poll,
+        list_pods=list_pods,
+        delete_pod=lambda namespace, pod: pods.delete_pod(client, namespace, pod.name, pod.uid, API_TIMEOUT_S),
+        write_status=lambda namespace, name, body, version: status.write_status(client, namespace, name, body, version),
+        record_event=record,
+        pages=pages,
+        metrics=metrics,
+        report=report,
+        notes=notes,
+        holder=holder,
+        stale_after_ms=stale_after_s * 1000,
+        page_after_ms=page_after_s * 1000,
+        call_timeout_ms=int(API_TIMEOUT_S * 1000),
+    )
