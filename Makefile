@@ -7,7 +7,7 @@ CLUSTER ?= onenode
 export PYTHONPATH := tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint types unit property api cluster-tests test demo bench cluster cluster-down crds lock clean
+.PHONY: help setup check lint types unit test demo bench cluster cluster-down crds clean
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

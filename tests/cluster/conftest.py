@@ -12,7 +12,7 @@ from harness.processes import until
 from support import alertmanager as witness
 from support import crd
 from support.bots import Bots
-from support.operators import Operator, spawn
+from support.node_operator import Operator, spawn
 
 ALERTMANAGER = "http://127.0.0.1:9093"
 

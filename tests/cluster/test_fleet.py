@@ -27,10 +27,17 @@ def installed(cluster: Cluster, image: str) -> None:
         if document["kind"] == "Deployment":
             container = document["spec"]["template"]["spec"]["containers"][0]
             container |= {"image": image, "imagePullPolicy": "Never"}
-    cluster.apply(*documents)
-    cluster.kubectl(
-        "rollout", "status", "deployment/healthheartbeat", "-n", "healthheartbeat", "--timeout=120s", timeout_s=130
-    )
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "healthheartbeat-watchdog", "namespace": "healthheartbeat"},
+        "stringData": {"secret": secrets.token_hex(32)},
+    }
+    cluster.apply(documents[0])
+    cluster.apply(secret, *documents)
+    for name in ("healthheartbeat", "healthheartbeat-watchdog"):
+        deployment = f"deployment/{name}"
+        cluster.kubectl("rollout", "status", deployment, "-n", "healthheartbeat", "--timeout=120s", timeout_s=130)
 
 
 def reports(cluster: Cluster, namespace: str) -> list[dict[str, object]]:

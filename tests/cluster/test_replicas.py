@@ -8,7 +8,7 @@ import pytest
 from harness.cluster import Cluster
 from harness.processes import until
 from support.bots import Bots
-from support.operators import Operator
+from support.node_operator import Operator
 
 pytestmark = pytest.mark.cluster
 

@@ -37,6 +37,7 @@ SILENT = None
 
 slugs = st.sampled_from(SLUGS)
 verdicts = st.sampled_from([WELL, SICK, SILENT, DOUBT])
+whiles = st.integers(0, 20) | st.integers(50, 80)
 sick = st.sampled_from([SICK, SILENT])
 bad_fates = st.sampled_from([fate for fate in Fate if fate not in (Fate.WELL, Fate.FROZEN)])
 
@@ -84,7 +85,7 @@ class Operators(RuleBasedStateMachine):
 
     # What may happen
 
-    @rule(tenths=st.integers(1, 100) | st.integers(100, 600))
+    @rule(tenths=st.integers(1, 1000))
     def pass_time(self, tenths: int) -> None:
         self.do(asyncio.sleep(tenths / 10))
 
@@ -97,9 +98,10 @@ class Operators(RuleBasedStateMachine):
     def crash_loop(self, slug: str, verdict: Verdict | None) -> None:
         self.cluster.crash_loop(slug, verdict)
 
-    @rule(verb=st.sampled_from(Verb), fates=st.lists(bad_fates, min_size=1, max_size=4))
-    def bad_weather(self, verb: Verb, fates: list[Fate]) -> None:
+    @rule(verb=st.sampled_from(Verb), fates=st.lists(bad_fates, min_size=1, max_size=4), seconds=whiles)
+    def bad_weather(self, verb: Verb, fates: list[Fate], seconds: int) -> None:
         self.cluster.doom(verb, *fates)
+        self.do(asyncio.sleep(seconds))
 
     @rule()
     def the_weather_clears(self) -> None:
@@ -129,8 +131,8 @@ class Operators(RuleBasedStateMachine):
         self.skews.append(Skew(of=world.holder, at_s=self.loop.time(), ahead_s=math.nan))
 
     @precondition(lambda self: self.alive)
-    @rule(verb=st.sampled_from(Verb), after_ms=st.integers(0, 20) | st.integers(0, 4000), fate=st.just(Fate.WELL) | bad_fates)
-    def crash_in_the_middle_and_start_again(self, verb: Verb, after_ms: int, fate: Fate) -> None:
+    @rule(verb=st.sampled_from(Verb), after_ms=st.integers(0, 20) | st.integers(0, 4000), fate=st.just(Fate.WELL) | bad_fates, seconds=whiles)
+    def crash_in_the_middle_and_start_again(self, verb: Verb, after_ms: int, fate: Fate, seconds: int) -> None:
         """The moments that matter are milliseconds long: wait for one."""
         self.cluster.doom(verb, fate)
 
@@ -143,6 +145,7 @@ class Operators(RuleBasedStateMachine):
         self.do(wait())
         self.crash(0)
         self.start(0)
+        self.do(asyncio.sleep(seconds))
 
     @precondition(lambda self: self.alive)
     @rule(which=st.integers(0, 1))
@@ -256,5 +259,5 @@ async def _gathered(tasks: set["asyncio.Task[Any]"]) -> None:
 TestTheRestartBudget = Operators.TestCase
 TestTheRestartBudget.settings = settings(
     max_examples=max(40, settings().max_examples // 4),
-    stateful_step_count=max(30, settings().stateful_step_count),
+    stateful_step_count=max(20, settings().stateful_step_count),
 )

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from harness.apiserver import ApiServer
 from healthheartbeat.adapters.kube import credentials
+from support.herd import LOADING
 
 HOP_BY_HOP = {"transfer-encoding", "content-length", "connection", "host", "authorization", "date", "server"}
 
@@ -82,7 +83,8 @@ class ApiProxy:
             runner.run(self._serve(ready, stop))
 
     async def _serve(self, ready: "Future[None]", stop: "Future[asyncio.Event]") -> None:
-        loaded = await credentials.load(kubeconfig=self.apiserver.kubeconfig)
+        with LOADING:
+            loaded = await credentials.load(kubeconfig=self.apiserver.kubeconfig)
         connector = aiohttp.TCPConnector(ssl=loaded.tls, limit=0)
         self._administrator = {"Authorization": await loaded.authorization() or ""}
         async with aiohttp.ClientSession(
@@ -114,6 +116,8 @@ class ApiProxy:
     ) -> web.StreamResponse:
         self.calls += 1
         if self.status is not None:
+            if self.status == 404:
+                return web.Response(text="no such backend", status=self.status)
             words = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": self.status}
             return web.json_response({**words, "message": "the proxy says no"}, status=self.status)
         body = await request.read()
@@ -122,7 +126,7 @@ class ApiProxy:
         headers |= self._administrator
         try:
             async with upstream.request(
-                request.method, f"{server}{request.raw_path}", data=body, headers=headers, allow_redirects=False
+                request.method, f"{server}{request.raw_path}", data=body or None, headers=headers, allow_redirects=False
             ) as reply:
                 kept = {name: value for name, value in reply.headers.items() if name.lower() not in HOP_BY_HOP}
                 response = web.StreamResponse(status=reply.status, headers=kept)

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from support.virtual_time import BORN_MS
-
 from healthheartbeat.api.codes import AlertName, MissReason
 from healthheartbeat.core.budget import Spending, Stamp
 from healthheartbeat.core.clock import Now
@@ -13,7 +11,8 @@ from healthheartbeat.core.ledger import BotLedger, Heard, Missed, PodLedger, Unj
 from healthheartbeat.core.policy import Policy
 from healthheartbeat.core.registry import Bot, Pod, Registry
 from healthheartbeat.core.restart import PodFacts
-from healthheartbeat.core.verdict import Verdict
+from healthheartbeat.core.verdict import Outcome, Verdict
+from support.virtual_time import BORN_MS
 
 BOOTED_MS = 5_000_000
 WINDOW_MS = 600_000
@@ -85,6 +84,7 @@ def down(slug: str = SLUG, *uids: str, misses: int = 3, **changes: Any) -> BotLe
     """Of a bot whose pods have missed so often, and which is paged about."""
     pods: Mapping[str, PodLedger] = {uid: PodLedger(misses, MissReason.TIMEOUT) for uid in uids or (slug,)}
     made = ledger(slug, miss_count=misses, pods=pods, firing=frozenset({AlertName.BOT_DOWN}))
+    made = replace(made, swept=Outcome.MISS, latest=Outcome.MISS)
     return replace(made, **changes)
 
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from support.virtual_time import BORN_MS
-
 from healthheartbeat.adapters.kube.errors import ApiUnavailable, Conflict, Forbidden, NotFound
 from healthheartbeat.api.codes import MissReason
 from healthheartbeat.core.restart import PodFacts
 from healthheartbeat.core.verdict import Verdict
+from support.virtual_time import BORN_MS
 
 T = TypeVar("T")
 

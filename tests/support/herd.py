@@ -32,6 +32,8 @@ from healthheartbeat.api import names
 PROGRAM = Path(sys.executable).with_name("healthheartbeat")
 CALL_S = 3
 PORTS = range(20_000, 32_000)
+LOADING = threading.Lock()
+"""The libraries' loaders share temporary files between threads, half written ones too."""
 
 
 def own_address() -> str:
@@ -63,7 +65,8 @@ class Herd:
         self._thread: threading.Thread | None = None
         self._uids: dict[str, str] = {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        connection = new_client_from_config(str(self.apiserver.kubeconfig))
+        with LOADING:
+            connection = new_client_from_config(str(self.apiserver.kubeconfig))
         self.core = client.CoreV1Api(connection)
         self.slices = client.DiscoveryV1Api(connection)
         self.custom = client.CustomObjectsApi(connection)

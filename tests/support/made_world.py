@@ -6,23 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from support.fake_cluster import CALL_TIMEOUT_S, FakeCluster
-from support.virtual_time import Clock
-
 from healthheartbeat.adapters.kube.errors import ApiUnavailable, Conflict, Forbidden, NotFound
 from healthheartbeat.adapters.kube.pods import DeleteOutcome, DeleteResult
 from healthheartbeat.adapters.metrics import Metrics
 from healthheartbeat.api.annotations import pauses
 from healthheartbeat.api.codes import AlertName
-from healthheartbeat.api.config import Config, ConfigError, load
+from healthheartbeat.api.config import Config
 from healthheartbeat.api.report import OperationsReport
 from healthheartbeat.core.alerts import Alert
 from healthheartbeat.core.registry import Bot, Pod, Registry
 from healthheartbeat.core.restart import PodFacts
 from healthheartbeat.core.verdict import Outcome, Verdict
-from healthheartbeat.runtime.reading import Reading, Refusal
+from healthheartbeat.runtime.reading import Reading
+from healthheartbeat.runtime.source import load
 from healthheartbeat.runtime.sweeper import Sweeper
 from healthheartbeat.runtime.world import World
+from support.fake_cluster import CALL_TIMEOUT_S, FakeCluster
+from support.virtual_time import Clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,11 +170,7 @@ class MadeWorld:
         now = self.clock()
         resource = await self.cluster.read(self.holder)
         await self._alive()
-        config, refusal = last, None
-        try:
-            config = load(resource)
-        except ConfigError as error:
-            refusal = Refusal(code=error.code, words=str(error))
+        config, refusal = load(resource, last)
         bots = {} if config is None else _bots(config, self.cluster)
         return Reading(
             metadata=resource["metadata"],

@@ -93,11 +93,14 @@ class _Library(logging.Handler):
 
 
 def _is_chatter(record: logging.LogRecord) -> bool:
-    """Of every event, our own status writes included, kopf says that its handler succeeded."""
-    return (
-        record.name.startswith("kopf")
-        and record.levelno <= logging.INFO
-        and (" succeeded" in str(record.msg) or " is processed" in str(record.msg))
+    """Of every event, our own status writes included, kopf says that its handler succeeded.
+
+    And at each start that it takes no signals: off the main thread it cannot, and the process takes them itself.
+    """
+    words = str(record.msg)
+    return record.name.startswith("kopf") and (
+        (record.levelno <= logging.INFO and (" succeeded" in words or " is processed" in words))
+        or words.startswith("OS signals are ignored")
     )
 
 

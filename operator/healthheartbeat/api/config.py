@@ -6,7 +6,7 @@ one Service are refused here alone. Annotations are not part of it, since a paus
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from pydantic import ValidationError
@@ -84,6 +84,28 @@ def load(obj: Mapping[str, Any]) -> Config:
 
     Raises ConfigError (the seed's section 7, "Developer check") where any rule of the resource is broken.
     """
+    config = _read(obj)
+    _refuse_shared_services(config.resource, config.bots)
+    return config
+
+
+def salvage(obj: Mapping[str, Any]) -> Config | None:
+    """What can be taken of a resource that `load` refuses because bots share a Service; None where more is wrong.
+
+    Of the bots of one Service the first stays and is not restarted, since it is in doubt whose pods they are.
+    """
+    try:
+        config = _read(obj)
+    except ConfigError:
+        return None
+    bots: dict[str, BotSettings] = {}
+    for bot in config.bots:
+        bots[bot.service] = replace(bots[bot.service], auto_restart=False) if bot.service in bots else bot
+    return replace(config, bots=tuple(bots.values()))
+
+
+def _read(obj: Mapping[str, Any]) -> Config:
+    """The resource's configuration by every rule that looks at one field alone. Raises ConfigError."""
     metadata = obj.get("metadata") or {}
     namespace, name = metadata.get("namespace") or "", metadata.get("name") or ""
     resource = f"{namespace}/{name}"
@@ -96,7 +118,6 @@ def load(obj: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         raise _refusal(resource, error) from None
     bots = tuple(settings(spec, bot) for bot in spec.bots)
-    _refuse_shared_services(resource, bots)
     return Config(
         namespace=namespace,
         name=name,

@@ -10,6 +10,8 @@ _RFC3339: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.]([0-9]{1,9}))?(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
 )
 MAX_RFC3339_LENGTH: Final = 40
+LATEST_MS: Final = 253_402_300_799_999
+"""The last instant that RFC 3339 can write in UTC; later ones, and those before 1970, are shown as the nearest."""
 
 
 def parse_ms(text: str) -> int:
@@ -38,4 +40,5 @@ def format_s(ms: int) -> str:
 
 
 def _at(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms // 1000, tz=UTC)
+    """Never raises: an offset may put a time that was written in the year 9999 into the next one."""
+    return datetime.fromtimestamp(min(max(ms, 0), LATEST_MS) // 1000, tz=UTC)

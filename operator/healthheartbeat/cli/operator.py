@@ -76,7 +76,6 @@ def operator(
     """Watch over the bots of HealthHeartbeat resources: poll, page, restart."""
     if bool(namespace) == all_namespaces:
         raise typer.BadParameter("give --namespace, once or more, or --all-namespaces")
-    logs.configure(log_level)
     settings = process.Settings(
         namespaces=tuple(namespace or ()),
         kubeconfig=kubeconfig,
@@ -98,6 +97,7 @@ def operator(
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     try:
+        logs.configure(log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             code = runner.run(process.run(settings))
     except (CredentialsError, SecretError, ValueError, OSError) as error:

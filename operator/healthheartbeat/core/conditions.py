@@ -75,13 +75,13 @@ def restarts_allowed(*, auto_restart: bool, storm: bool, paused: Iterable[str]) 
 def ready(*, refusal: tuple[str, str] | None, swept: bool, notes: Sequence[str]) -> Condition:
     """Whether this resource is being watched as asked.
 
-    `refusal`: code and words of a spec that was not taken, while the last good one runs on. `notes`: what a reader of a
+    `refusal`: code and words of a spec that was not taken, and what is in force instead. `notes`: what a reader of a
     healthy resource should still know, such as late detection or an active kill switch.
     """
     if refusal is not None:
         code, words = refusal
         reason = code if code == "PARAMETER_CHANGE_REQUIRES_APPROVAL" else "InvalidSpec"
-        return Condition("Ready", "False", reason, f"the last good configuration stays in force; {words}")
+        return Condition("Ready", "False", reason, words)
     if not swept:
         return Condition("Ready", "Unknown", "Starting", "; ".join(("no sweep has completed yet", *notes)))
     return Condition("Ready", "True", "Sweeping", "; ".join(("every bot is polled at every interval", *notes)))

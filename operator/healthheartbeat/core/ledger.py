@@ -192,7 +192,8 @@ def _missed(ledger: BotLedger, verdict: Verdict, *, threshold: int, timed_out: b
 def _unjudged(ledger: BotLedger, outcome: Outcome | None, message: str, threshold: int) -> tuple[BotLedger, Unjudged]:
     """Neither a miss nor healthy; as many in a row as the threshold are paged about (decision 3)."""
     count = ledger.unjudged + 1
-    after = replace(ledger, unjudged=count, latest=outcome or ledger.latest, swept=outcome, message=message)
+    words = ledger.message if ledger.reason else message  # reason and message are of the same poll
+    after = replace(ledger, unjudged=count, latest=outcome or ledger.latest, swept=outcome, message=words)
     if count >= threshold:
         after = after.fire(AlertName.BOT_UNKNOWN)
     return after, Unjudged(slug=ledger.slug, message=message, deferred=outcome is None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """One live pod behind a bot's Service, as its EndpointSlices list it."""
+    """One live pod behind a bot's Service, as its EndpointSlices list it; `port` 0: it lacks the one to be asked at."""
 
     uid: str
     name: str
@@ -37,11 +37,15 @@ class Bot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
-    """The bots of one resource, by slug in order, and when they were read (both clocks, milliseconds)."""
+    """The bots of one resource, by slug in order, and when they were read (both clocks, milliseconds).
+
+    `foreign`: selectors of the Services that other resources of the namespace make bots of, by their names for people.
+    """
 
     bots: Mapping[str, Bot]
     read_wall_ms: int
     read_mono_ms: int
+    foreign: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def age_ms(self, mono_ms: int) -> int:
         """How old this reading is."""

@@ -38,7 +38,7 @@ class ResourceLedger:
     former: dict[str, Spending] = field(default_factory=dict)
     layers: dict[str, str] = field(default_factory=dict)
     sequence: int = 0
-    restarted: set[str] = field(default_factory=set)
+    restarted: list[str] = field(default_factory=list)
     firing: set[AlertName] = field(default_factory=set)
     missing: int = 0
 

@@ -49,6 +49,19 @@ class Decision:
     stuck: tuple[str, ...] | None = None
 
 
+def late_delete_ms(interval_ms: int, call_timeout_ms: int) -> int:
+    """How long after it was stamped an attempt may still be carried out, at most.
+
+    It is decided again after an interval, or a call's timeout where that is longer; a DELETE may take another timeout.
+    """
+    return oldest_attempt_ms(interval_ms, call_timeout_ms) + call_timeout_ms
+
+
+def oldest_attempt_ms(interval_ms: int, call_timeout_ms: int) -> int:
+    """How old an attempt may be when its DELETEs are sent; with calls slower than the interval none would ever be."""
+    return max(interval_ms, call_timeout_ms)
+
+
 def before_pods(ledger: BotLedger, bot: Bot, *, policy: Policy, pause: Pause | None, now: Now) -> Decision | None:
     """The answers that hold whatever its pods are; None: its pods have to be looked at."""
     if ledger.miss_count < policy.threshold:
@@ -153,6 +166,8 @@ def _refusal(pod: PodFacts, ledger: BotLedger) -> str:
     """Why this pod may never be deleted for this bot; empty where it may."""
     if ledger.pods[pod.uid].reason is MissReason.SLUG_MISMATCH:
         return f"pod {pod.name} answers with another's slug: the Service points at the wrong pods"
+    if ledger.pods[pod.uid].reason is MissReason.NO_ENDPOINTS:
+        return f"pod {pod.name} has no port to be asked at, and a restart gives it none"
     if pod.finished:
         return f"pod {pod.name} has finished"
     if pod.controller_kind is None:

@@ -51,10 +51,10 @@ class Sweep:
         `now`: when its last poll ended. `next_due_ms`: wall time at which the next report is due.
         """
         resource = self.resource
-        restarted, resource.restarted = resource.restarted, set()
-        for slug in restarted & resource.bots.keys():
+        restarted, resource.restarted = resource.restarted, []
+        for slug in resource.bots.keys() & restarted:
             ledger = resource.bots[slug]
-            if ledger.missed_this_sweep:
+            if ledger.missed_this_sweep and ledger.action is not Action.BUDGET_EXHAUSTED:
                 resource.put(replace(ledger, action=Action.RESTARTED, action_reason=""))
         self.storm = resource.storm(self.policy)
         resource.sequence += 1
@@ -98,7 +98,7 @@ class Sweep:
                 total=len(resource.bots),
                 healthy=healthy,
                 unhealthy=len(unhealthy),
-                down=len(resource.down().keys() - restarted),
+                down=len(resource.down().keys() - set(restarted)),
                 restarted=len(restarted),
                 exhausted=exhausted,
                 unknown=len(unknown),

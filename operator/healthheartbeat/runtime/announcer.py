@@ -92,8 +92,17 @@ class Announcer:
             warning=stale,
         )
 
+    def reading(self, failure: str) -> None:
+        """Reading the resource began to fail, fails otherwise, or is well again (empty)."""
+        if failure:
+            self._log.warning("REGISTRY_NOT_READ", reason=failure)
+        else:
+            self._log.info("REGISTRY_READ")
+
     def removed(self, slugs: Sequence[str]) -> None:
         """Bots left the registry."""
+        for slug in slugs:
+            self._refused.pop(slug, None)
         self._log.warning("REGISTRY_REMOVED", slugs=list(slugs))
         shown = ", ".join(slugs[:20]) + (f" and {len(slugs) - 20} more" if len(slugs) > 20 else "")  # noqa: PLR2004 - an Event's note is short
         self._event("RegistryRemoved", f"no longer in the registry, not polled: {shown}", "ReadRegistry")

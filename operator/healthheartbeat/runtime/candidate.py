@@ -49,7 +49,10 @@ class Candidate:
         """
         leadership = self._leadership
         if leadership is None:
-            await self._term(lambda: True, asyncio.get_running_loop().create_future())
+            try:
+                await self._term(lambda: True, asyncio.get_running_loop().create_future())
+            finally:
+                self._tell(None)
             return
         renewing = asyncio.create_task(leadership.run(), name=f"lease {self.key}")
         try:

@@ -7,14 +7,16 @@ from typing import Any
 import structlog
 
 from healthheartbeat.api import annotations
+from healthheartbeat.api.spec import MAX_INTERVAL_S
 from healthheartbeat.core import status
 from healthheartbeat.core.budget import Spending
 from healthheartbeat.core.lease import Role
+from healthheartbeat.core.restart import late_delete_ms
 from healthheartbeat.runtime.candidate import Candidate
 from healthheartbeat.runtime.clock import Clock, system_clock
 from healthheartbeat.runtime.sweeper import Sweeper
 
-LATE_DELETE_MS = 305_000
+LATE_DELETE_MS = late_delete_ms(1000 * MAX_INTERVAL_S, 5000)
 """Longest interval and a call's timeout: so long after its stamp an attempt that nobody settled may have happened."""
 
 log = structlog.get_logger(__name__)
@@ -38,6 +40,7 @@ class Fleet:
         self._candidates: dict[tuple[str, str], Candidate] = {}
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._seen: dict[tuple[str, str], object] = {}
+        self._uids: dict[tuple[str, str], object] = {}
         self._ending: set[tuple[str, str]] = set()
         self._again: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._spent: dict[tuple[str, str], Mapping[str, Spending]] = {}
@@ -69,7 +72,11 @@ class Fleet:
             self._again[key] = resource
         elif key not in self._candidates:
             self._seen[key] = asks
+            self._uids[key] = metadata.get("uid")
             self._start(key)
+        elif self._uids.get(key) != metadata.get("uid"):
+            self._again[key] = resource  # made anew under its name: what was known is the old one's
+            self._end(key)
         elif self._seen.get(key) != asks:
             self._seen[key] = asks
             self._candidates[key].wake()
@@ -80,15 +87,19 @@ class Fleet:
         What its status says was spent is kept, also where another process spent it: made anew under its name, and swept
         by this one, it gets no new budgets.
         """
-        key = _key(resource.get("metadata") or {})
-        self._again.pop(key, None)
+        metadata = resource.get("metadata") or {}
+        key = _key(metadata)
         self._keep(key, self._written(resource))
-        if (task := self._tasks.get(key)) is not None and key not in self._ending:
+        again = self._again.get(key)
+        if again is not None and (again.get("metadata") or {}).get("uid") == metadata.get("uid"):
+            del self._again[key]
+        if key not in self._candidates or self._uids.get(key) != metadata.get("uid"):
+            return  # word of a resource's end may come after word of its successor
+        if key not in self._ending:
             log.info("RESOURCE_DELETED", healthheartbeat="/".join(key))
-            if self._candidates[key].sweeper is not None:
+            if self._candidates[key].sweeper is not None and again is None:
                 self._deleted("/".join(key))
-            self._ending.add(key)
-            task.cancel()
+            self._end(key)
 
     async def run(self) -> None:
         """Return never; raises what a sweeper raised. Cancelled: ends all sweepers first."""
@@ -99,6 +110,10 @@ class Fleet:
             for task in self._tasks.values():
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _end(self, key: tuple[str, str]) -> None:
+        self._ending.add(key)
+        self._tasks[key].cancel()
 
     def _start(self, key: tuple[str, str]) -> None:
         candidate = self._make(*key)

@@ -4,6 +4,8 @@
 delete, and the resource's own part stays its author's.
 """
 
+import asyncio
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -48,8 +50,24 @@ def settings(*, namespaced: bool) -> kopf.OperatorSettings:
     return made
 
 
-def registry(fleet: Fleet, client: KubeClient) -> kopf.OperatorRegistry:
-    """The handlers, bound to `fleet`."""
+class Teller:
+    """Tells `fleet` on its own loop what kopf sees on another."""
+
+    def __init__(self, fleet: Fleet, loop: asyncio.AbstractEventLoop) -> None:
+        self._fleet = fleet
+        self._loop = loop
+
+    def saw(self, resource: Mapping[str, Any]) -> None:
+        """A resource exists, or changed."""
+        self._loop.call_soon_threadsafe(self._fleet.saw, resource)
+
+    def lost(self, resource: Mapping[str, Any]) -> None:
+        """A resource was deleted."""
+        self._loop.call_soon_threadsafe(self._fleet.lost, resource)
+
+
+def registry(teller: Teller, client: KubeClient) -> kopf.OperatorRegistry:
+    """The handlers, telling `teller`."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers, id="login")
@@ -58,9 +76,6 @@ def registry(fleet: Fleet, client: KubeClient) -> kopf.OperatorRegistry:
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=handlers, id="watch")
     async def watch(type: str | None, body: Mapping[str, Any], **_: Any) -> None:  # noqa: A002 - kopf's name for it
-        if type == "DELETED":
-            fleet.lost(body)
-        else:
-            fleet.saw(body)
+        (teller.lost if type == "DELETED" else teller.saw)(copy.deepcopy(dict(body)))
 
     return handlers

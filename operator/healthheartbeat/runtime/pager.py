@@ -39,7 +39,7 @@ class Pager:
             resource,
             policy,
             storm_slugs=[slug for slug, ledger in resource.bots.items() if ledger.latest is Outcome.MISS],
-            registry_age_ms=watch.registry.age_ms(now.mono_ms),
+            registry_age_ms=watch.registry_age_ms(now),
         )
         self._world.pages.publish(
             resource.name,

@@ -38,6 +38,7 @@ from healthheartbeat.runtime.clock import system_clock
 from healthheartbeat.runtime.endpoints import serve
 from healthheartbeat.runtime.fleet import Fleet
 from healthheartbeat.runtime.leadership import Leadership
+from healthheartbeat.runtime.lookout import Lookout
 from healthheartbeat.runtime.real_world import API_TIMEOUT_S, real_world
 from healthheartbeat.runtime.reports import Reports
 from healthheartbeat.runtime.sweeper import Sweeper
@@ -111,8 +112,21 @@ async def run(settings: Settings) -> int:
             lambda namespace, name: _candidate(namespace, name, world, client=client, settings=settings),
             deleted=witnesses.deleted,
         )
-        stop, started, reached = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        vitals = Vitals(fleet, reports, now=system_clock, started=reached)
+        stop, reached = asyncio.Event(), asyncio.Event()
+        watched = handlers.registry(handlers.Teller(fleet, asyncio.get_running_loop()), client)
+        lookout = Lookout(
+            lambda told: kopf.operator(
+                registry=watched,
+                settings=handlers.settings(namespaced=bool(settings.namespaces)),
+                standalone=True,
+                # kopf would make one from the user's name, which a container's numeric user has not.
+                identity=cast("Any", holder),
+                clusterwide=not settings.namespaces,
+                namespaces=list(settings.namespaces),
+                stop_flag=told,
+            )
+        )
+        vitals = Vitals(fleet, reports, now=system_clock, started=reached, watch_failure=lambda: lookout.failure)
         log.info("STARTED", version=__version__, holder=holder, namespaces=list(settings.namespaces) or "all")
         for problem in pages.problems():
             log.warning("PAGES", reason=problem)
@@ -123,21 +137,9 @@ async def run(settings: Settings) -> int:
                 "pages": asyncio.create_task(pages.run(), name="pages"),
                 "witnesses": asyncio.create_task(witnesses.run(), name="witnesses"),
                 "sweepers": asyncio.create_task(fleet.run(), name="sweepers"),
-                "signals": asyncio.create_task(_signals(stop, after=started), name="signals"),
+                "signals": asyncio.create_task(_signals(stop), name="signals"),
                 "contact": asyncio.create_task(_contact(client, settings.namespaces, reached), name="contact"),
-                "kopf": asyncio.create_task(
-                    kopf.operator(
-                        registry=handlers.registry(fleet, client),
-                        settings=handlers.settings(namespaced=bool(settings.namespaces)),
-                        standalone=True,
-                        # kopf would make one from the user's name, which a container's numeric user has not.
-                        identity=cast("Any", holder),
-                        clusterwide=not settings.namespaces,
-                        namespaces=list(settings.namespaces),
-                        ready_flag=started,
-                    ),
-                    name="kopf",
-                ),
+                "lookout": asyncio.create_task(lookout.run(), name="lookout"),
             }
             try:
                 return await _first_end(parts)
@@ -164,7 +166,7 @@ async def _first_end(parts: Mapping[str, asyncio.Task[Any]]) -> int:
         if not task.done():
             continue
         error = task.exception() if not task.cancelled() else None
-        if name in ("signals", "kopf") and error is None:  # kopf takes signals itself until it has started
+        if name == "signals" and error is None:
             log.info("STOPPING", reason="told to stop")
         else:
             code = 1
@@ -172,9 +174,8 @@ async def _first_end(parts: Mapping[str, asyncio.Task[Any]]) -> int:
     return code
 
 
-async def _signals(stop: asyncio.Event, *, after: asyncio.Event) -> None:
-    """Return when the process is told to stop. kopf installs handlers of its own as it starts; ours come after."""
-    await after.wait()
+async def _signals(stop: asyncio.Event) -> None:
+    """Return when the process is told to stop."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)

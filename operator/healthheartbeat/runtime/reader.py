@@ -18,12 +18,16 @@ LONGEST_LEAD_MS = 1000
 """How far ahead of its sweep a read begins, at most; a quarter of the interval where that is less."""
 RETRY_MS = 1000
 LONGEST_RETRY_MS = 10_000
+LONGEST_SPACING_MS = 10_000
+"""How far an asked-for sweep stays behind the one before, at most; a third of the interval where that is less."""
 
 log = structlog.get_logger(__name__)
 
 
 class Reader:
-    """Reads one resource. `read(last good configuration)` is one attempt; `took` is handed every good reading at once.
+    """Reads one resource. `read(last good configuration)` is one attempt; `took` is handed every good reading at once,
+    and `told` why reading fails, in words, whenever that changes; empty when it is well again.
+    `waiting` is called after each failed attempt before the first good one.
 
     `failure`: why the last attempt came to nothing, in words; empty after a good one.
     """
@@ -33,16 +37,19 @@ class Reader:
         *,
         read: Callable[[Config | None], Awaitable[Reading]],
         took: Callable[[Reading], None],
+        told: Callable[[str], None],
+        waiting: Callable[[], None],
         now: Callable[[], Now],
     ) -> None:
         self._read = read
         self._took = took
+        self._told = told
+        self._waiting = waiting
         self._now = now
         self._config: Config | None = None
         self._task: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self._gone: NotFound | None = None
-        self._woken_ms: int | None = None
         self._closed = False
         self.woken = asyncio.Event()
         self.failure = ""
@@ -56,6 +63,7 @@ class Reader:
             self._raise_if_gone()
             if not self.failure:
                 return
+            self._waiting()
             await self._until_ms(self._now().mono_ms + retry_ms)
             retry_ms = min(2 * retry_ms, LONGEST_RETRY_MS)
 
@@ -98,20 +106,24 @@ class Reader:
     async def _attempt(self) -> None:
         try:
             reading = await self._read(self._config)
+            self._took(reading)
         except NotFound as error:
             self._gone = error
         except ApiError as error:
-            self.failure = str(error)
-        except (
-            Exception
-        ) as error:  # a fault of ours in reading is a failed read: the last good one is swept, and it is said
+            self._ended(str(error))
+        except Exception as error:  # a fault of ours in reading is a failed read: the last good one is swept
             log.exception("OPERATOR_FAULT", what="reading a resource")
-            self.failure = f"the reading itself failed: {error!r}"
+            self._ended(f"the reading itself failed: {error!r}")
         else:
             self._gone = None
             self._config = reading.config
-            self.failure = "" if reading.config is not None else "no spec of it was ever good"
-            self._took(reading)
+            self._ended("" if reading.config is not None else "no spec of it was ever good")
+
+    def _ended(self, failure: str) -> None:
+        """An attempt ended; a failure is told when it begins, changes or ends."""
+        if failure != self.failure:
+            self.failure = failure
+            self._told(failure)
 
     def _raise_if_gone(self) -> None:
         if self._gone is not None:
@@ -119,10 +131,8 @@ class Reader:
 
     async def _space_out(self, schedule: Schedule) -> None:
         """However often somebody asks, sweeps stay far enough apart for misses in a row to mean something."""
-        now_ms = self._now().mono_ms
-        if self._woken_ms is not None:
-            await self._sleep_ms(self._woken_ms + schedule.interval_ms / 3 - now_ms)
-        self._woken_ms = self._now().mono_ms
+        apart_ms = min(schedule.interval_ms / 3, LONGEST_SPACING_MS)
+        await asyncio.sleep(max(0.0, schedule.last_ms + apart_ms - self._now().mono_ms) / 1000)
 
     async def _until_ms(self, mono_ms: float) -> bool:
         """Sleep until `mono_ms`; True, early, when woken."""
@@ -132,7 +142,3 @@ class Reader:
         except TimeoutError:
             return False
         return True
-
-    @staticmethod
-    async def _sleep_ms(ms: float) -> None:
-        await asyncio.sleep(max(0.0, ms / 1000))

@@ -13,10 +13,11 @@ from healthheartbeat.core.registry import Registry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A spec that config load refused: the seed's code or INVALID_SPEC, and why."""
+    """A spec that config load refused: the seed's code or INVALID_SPEC, why, and what is in force instead."""
 
     code: str
     words: str
+    in_force: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

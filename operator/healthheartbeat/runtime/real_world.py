@@ -9,6 +9,7 @@ from healthheartbeat.adapters.kube.events import EventRecorder, Happening
 from healthheartbeat.adapters.metrics import Metrics
 from healthheartbeat.adapters.paging import PageBoard
 from healthheartbeat.adapters.probe import Target, probe
+from healthheartbeat.api.codes import MissReason
 from healthheartbeat.api.report import OperationsReport
 from healthheartbeat.core.registry import Bot, Pod, Registry
 from healthheartbeat.core.restart import PodFacts
@@ -36,6 +37,8 @@ def real_world(
     """Everything that sweepers touch, through `client`; `stale_after_s` and `page_after_s` are decision 23's."""
 
     async def poll(bot: Bot, pod: Pod, timeout_s: float) -> Verdict:
+        if not pod.port:
+            return Verdict.miss(MissReason.NO_ENDPOINTS, f"pod {pod.name} has not the port that the bot is asked at")
         target = Target(
             address=pod.address,
             port=pod.port,
@@ -47,7 +50,7 @@ def real_world(
 
     async def list_pods(namespace: str, bot: Bot, registry: Registry) -> tuple[PodFacts, ...]:
         others = {other.slug: other.selector for other in registry.bots.values() if other.slug != bot.slug}
-        return await pods.list_pods(client, namespace, bot.selector, others)
+        return await pods.list_pods(client, namespace, bot.selector, others | dict(registry.foreign))
 
     def record(metadata: Mapping[str, Any], *, warning: bool, reason: str, message: str, action: str) -> None:
         events.record(

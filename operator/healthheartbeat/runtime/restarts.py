@@ -41,8 +41,10 @@ class Restarts:
         list_pods: Callable[[str], Awaitable[tuple[PodFacts, ...]]],
         delete: Callable[[PodFacts], Awaitable[DeleteResult]],
         now: Callable[[], Now],
+        call_timeout_ms: int,
     ) -> None:
         self._view = view
+        self._call_timeout_ms = call_timeout_ms
         self._writer = writer
         self._announcer = announcer
         self._list_pods = list_pods
@@ -95,7 +97,8 @@ class Restarts:
         return restart.before_pods(ledger, bot, policy=view.policy, pause=view.pause(slug), now=self._now())
 
     def _note(self, slug: str, decision: Decision) -> None:
-        if (before := self._view.resource.bots.get(slug)) is not None:
+        before = self._view.resource.bots.get(slug)
+        if before is not None and before.missed_this_sweep:
             after = restart.noted(before, decision)
             self._view.resource.put(after)
             self._announcer.decided(before, after)
@@ -129,7 +132,7 @@ class Restarts:
                 await self._carry_out(slug, decision)
                 return
             self._withdraw(slug)
-        words = "not restarted, since the resource kept changing while it was being decided"
+        words = "not restarted: what it was decided on kept changing, or the API server was too slow"
         self._note(slug, Decision(action=Action.RESTART_FAILED, words=words))
 
     async def _decision(self, slug: str) -> Decision:
@@ -166,7 +169,7 @@ class Restarts:
             return False
         pause = view.pause(slug)
         return (
-            now.mono_ms - attempt.mono_ms <= view.policy.interval_ms
+            now.mono_ms - attempt.mono_ms <= restart.oldest_attempt_ms(view.policy.interval_ms, self._call_timeout_ms)
             and ledger.evidence(view.policy.threshold).issuperset(attempt.pods)
             and ledger.spending.spent(view.policy.window_ms, now) <= view.policy.budget  # this one included
             and view.registry.bots[slug].auto_restart
@@ -204,8 +207,9 @@ class Restarts:
             self._note(slug, Decision(action=Action.RESTART_FAILED, words=f"whether it was done is not known: {words}"))
             return
         if (ledger := resource.bots.get(slug)) is not None:
-            resource.put(replace(ledger, deleted=ledger.deleted | gone, action=Action.RESTARTED, action_reason=words))
-        resource.restarted.add(slug)
+            resource.put(replace(ledger, deleted=ledger.deleted | gone))
+            self._note(slug, Decision(action=Action.RESTARTED, words=words))
+        resource.restarted.append(slug)
         self._writer.save()
         self._announcer.restarted(slug, [pod.name for pod in decision.victims if pod.uid in gone])
 

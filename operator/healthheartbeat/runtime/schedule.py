@@ -5,16 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Schedule:
-    """Times are milliseconds of the monotonic clock. `overruns`: ticks that passed while a sweep was still running."""
+    """Times are milliseconds of the monotonic clock. `last_ms`: when the last sweep started, asked for or due."""
 
     interval_ms: int
     next_ms: int
-    overruns: int = 0
+    last_ms: int = 0
 
     def started(self, now_ms: int) -> int:
         """A sweep starts at `now_ms`, at its tick or late; returns how many ticks it missed: not made up for."""
         missed = max(0, (now_ms - self.next_ms) // self.interval_ms)
-        self.overruns += missed
         self.next_ms += (missed + 1) * self.interval_ms
         return missed
 

@@ -62,8 +62,16 @@ class Source:
 
 
 def load(resource: Mapping[str, Any], last: Config | None) -> tuple[Config | None, Refusal | None]:
-    """The configuration in force: this spec's, or `last` with the reason why this one is refused."""
+    """The configuration in force, and why it is not this spec's own.
+
+    A refused spec leaves `last` in force. After a restart there is no last one: then what can be taken of this one is
+    swept, since a fleet that is watched in part is better off than one that is not.
+    """
     try:
         return config.load(resource), None
     except ConfigError as error:
-        return last, Refusal(code=error.code, words="; ".join(error.messages))
+        taken = last or config.salvage(resource)
+        in_force = "nothing of it can be swept"
+        if taken is not None:
+            in_force = "the last good configuration stays in force" if last else "only what is not in doubt is swept"
+        return taken, Refusal(code=error.code, words="; ".join(error.messages), in_force=in_force)

@@ -7,9 +7,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
+
 from healthheartbeat.adapters.kube.errors import ApiError, Conflict, NotFound
 
 MAX_TRIES = 4
+
+log = structlog.get_logger(__name__)
 
 
 class StatusWriter:
@@ -27,7 +31,7 @@ class StatusWriter:
         write: Callable[[dict[str, Any], str], Awaitable[str]],
         refresh: Callable[[], Awaitable[None]],
         may_write: Callable[[], bool] = lambda: True,
-        failed: Callable[[ApiError], None] = lambda _error: None,
+        failed: Callable[[str], None] = lambda _words: None,
     ) -> None:
         self._render = render
         self._write = write
@@ -76,7 +80,10 @@ class StatusWriter:
             except NotFound:
                 return  # the resource is gone: its reader finds out for itself, and says so
             except ApiError as error:
-                self._failed(error)
+                self._failed(str(error))
+            except Exception as error:  # a status that cannot be made is said, or nobody would know why it is old
+                log.exception("OPERATOR_FAULT", what="making a status")
+                self._failed(f"the status could not be made: {error!r}")
 
     async def flush(self, *, epoch: int | None = None) -> None:
         """Return once a status made after this call has been accepted; those who ask meanwhile share a write.

@@ -15,6 +15,7 @@ from healthheartbeat.core.ledger import Missed
 from healthheartbeat.core.reconcile import adopt
 from healthheartbeat.core.registry import Bot, Pod
 from healthheartbeat.core.resource import ResourceLedger
+from healthheartbeat.core.restart import late_delete_ms
 from healthheartbeat.core.status import restore
 from healthheartbeat.core.sweep import Sweep
 from healthheartbeat.core.verdict import Outcome, Verdict
@@ -47,14 +48,17 @@ class Sweeper:
         self._where = (namespace, name)
         self._world = world
         self.watch = Watch(resource=ResourceLedger(name=self.key), stale_after_ms=world.stale_after_ms, leads=leads)
+        self.began_ms = self.watch.began_ms = world.now().mono_ms
         self._announcer = Announcer(self.key, metrics=world.metrics, record=self._record, now=world.now)
-        self._reader = Reader(read=self._read, took=self._took, now=world.now)
+        self._reader = Reader(
+            read=self._read, took=self._took, told=self._announcer.reading, waiting=self._waiting, now=world.now
+        )
         self._writer = StatusWriter(
             render=lambda: self.watch.status(world.now()),
             write=lambda status, version: world.write_status(namespace, name, status, version),
             refresh=self._reader.refresh,
             may_write=leads,
-            failed=lambda error: self._announcer.said("STATUS_NOT_WRITTEN", reason=str(error)),
+            failed=lambda words: self._announcer.said("STATUS_NOT_WRITTEN", reason=words),
         )
         self._restarts = Restarts(
             self.watch,
@@ -62,13 +66,13 @@ class Sweeper:
             announcer=self._announcer,
             list_pods=lambda slug: world.list_pods(namespace, self.watch.registry.bots[slug], self.watch.registry),
             delete=lambda pod: world.delete_pod(namespace, pod),
+            call_timeout_ms=world.call_timeout_ms,
             now=world.now,
         )
         self._polls = Polls()
         self._at_close: list[str] = []
         self._pager = Pager(self.watch, world)
         self._cold = True
-        self.began_ms = world.now().mono_ms
         self.completed: Now | None = None
         """When the last sweep was completed."""
 
@@ -105,13 +109,14 @@ class Sweeper:
             schedule.restart(interval_ms=policy.interval_ms, now_ms=now.mono_ms)
         elif now.mono_ms >= schedule.next_ms and (missed := schedule.started(now.mono_ms)):
             self._announcer.said("SWEEP_OVERRUN", missed_ticks=missed)
+        schedule.last_ms = now.mono_ms
         sweep = Sweep(
             resource=watch.resource,
             registry=registry,
             policy=policy,
             start=now,
             removed=self._enrol(),
-            kill_switch=watch.good.kill_switch,
+            kill_switch=None if self._reader.failure else watch.good.kill_switch,
         )
         last_start_ms = now.mono_ms + policy.interval_ms - policy.timeout_ms - MARGIN_MS
 
@@ -158,9 +163,7 @@ class Sweeper:
         event = sweep.enter(slug, verdicts, self._world.now())
         self._announcer.swept(event, threshold=sweep.policy.threshold)
         if isinstance(event, Missed):
-            if (
-                sweep.policy.threshold == 1
-            ):  # with a first miss enough, only the whole sweep shows a storm (decision 21)
+            if sweep.policy.threshold == 1:  # one miss being enough, only the whole sweep shows a storm (decision 21)
                 self._at_close.append(slug)
             else:
                 self._restarts.consider(slug, sweep_start_ms=sweep.start.wall_ms)
@@ -228,17 +231,15 @@ class Sweeper:
         if reading.refusal is not None and reading.refusal != refusal_before:
             self._announcer.refused(reading.refusal.code, reading.refusal.words)
             self._writer.save()
-        if reading.config is None:
-            return
         now = world.now()
-        slack_ms = watch.policy.interval_ms + world.call_timeout_ms
+        slack_ms = late_delete_ms(watch.policy.interval_ms, world.call_timeout_ms)
         if self._cold:
-            self._cold = False
             watch.resource.take_over(restore(self.key, reading.status, slack_ms=slack_ms, now=now))
             watch.adopt_conditions(reading.status)
             self._pager.adopt()
             if not watch.conditions:
                 self._writer.save()
+            self._cold = False
         elif gained := adopt(
             watch.resource,
             reading.status,
@@ -248,6 +249,11 @@ class Sweeper:
             now=now,
         ):
             self._announcer.said("RESTARTS_OF_ANOTHER_PROCESS", slugs=list(gained))
+
+    def _waiting(self) -> None:
+        """There is nothing to sweep by yet: what an earlier process left firing is kept up, and staleness pages."""
+        self._note_staleness(self._world.now().mono_ms - self.began_ms)
+        self._pager.say()
 
     def _record(self, *, warning: bool, reason: str, message: str, action: str) -> None:
         if self.watch.reading is not None and self.watch.leads():

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from healthheartbeat.runtime.clock import Clock
@@ -14,9 +14,21 @@ NOT_STARTED = "not watching resources yet: the API server has not answered"
 
 
 class Vitals:
-    """Answers what `runtime.endpoints` asks; `started`: whether the resources could ever be listed."""
+    """Answers what `runtime.endpoints` asks; `started`: whether the resources could ever be listed.
 
-    def __init__(self, fleet: Fleet, reports: Reports, *, now: Clock, started: asyncio.Event) -> None:
+    `watch_failure()`: why new resources are not noticed; empty where they are.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        reports: Reports,
+        *,
+        now: Clock,
+        started: asyncio.Event,
+        watch_failure: Callable[[], str] = lambda: "",
+    ) -> None:
+        self._watch_failure = watch_failure
         self._fleet = fleet
         self._reports = reports
         self._now = now
@@ -42,7 +54,8 @@ class Vitals:
         """Why the operator's health is red; empty is green."""
         if not self._started.is_set():
             return [NOT_STARTED]
-        return [problem for sweeper in self._fleet.sweepers for problem in self._problems(sweeper)]
+        found = [problem for sweeper in self._fleet.sweepers for problem in self._problems(sweeper)]
+        return [*found, failure] if (failure := self._watch_failure()) else found
 
     def ready(self) -> tuple[bool, str]:
         """Ready as soon as the resources are watched, whatever their bots do."""

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from healthheartbeat.api.annotations import Pause
+from healthheartbeat.api.config import effective_timeout_ms
 from healthheartbeat.api.report import OperationsReport
+from healthheartbeat.api.spec import Spec
 from healthheartbeat.api.times import format_s
 from healthheartbeat.core import conditions as rules
 from healthheartbeat.core.clock import Now
@@ -16,6 +18,8 @@ from healthheartbeat.core.resource import ResourceLedger
 from healthheartbeat.core.status import render_bots, render_counts
 from healthheartbeat.runtime.reading import Reading, policy_of
 
+DEFAULT_POLICY: Final = policy_of(Spec(), timeout_ms=effective_timeout_ms(Spec()))
+
 
 @dataclass(slots=True)
 class Watch:
@@ -23,6 +27,7 @@ class Watch:
 
     `failure`: why the last read failed, empty where it did not. `leads`: whether this process may restart and resolve.
     `report`: the last completed sweep's. `paging_notes`: what people should know of the pages' way out.
+    `began_ms`: monotonic time since which it is watched here.
     """
 
     resource: ResourceLedger
@@ -34,7 +39,8 @@ class Watch:
     report: OperationsReport | None = None
     paging_notes: tuple[str, ...] = ()
     conditions: list[dict[str, Any]] = field(default_factory=list)
-    _policy: Policy | None = None
+    began_ms: int = 0
+    _policy: Policy = DEFAULT_POLICY
 
     def take(self, reading: Reading) -> None:
         """Go by `reading` from now on."""
@@ -56,10 +62,12 @@ class Watch:
 
     @property
     def policy(self) -> Policy:
-        """The parameters in force."""
-        if self._policy is None:
-            raise RuntimeError(f"{self.resource.name}: used before it had a good spec")
+        """The parameters in force; the defaults until there was a good spec."""
         return self._policy
+
+    def registry_age_ms(self, now: Now) -> int:
+        """How old the registry is; before there was any, how long one has been waited for."""
+        return now.mono_ms - self.began_ms if self.reading is None else self.reading.registry.age_ms(now.mono_ms)
 
     def pause(self, slug: str) -> Pause | None:
         """The pause on a bot's restarts, expired ones included."""
@@ -70,15 +78,13 @@ class Watch:
         return self.leads()
 
     def status(self, now: Now) -> dict[str, Any]:
-        """The whole status as it should be now, keys that are to go as None."""
+        """The whole status as it should be now."""
         reading = self.good
         self.conditions = rules.render(
             self._conditions(now), self.conditions, generation=reading.generation, wall_ms=now.wall_ms
         )
         body: dict[str, Any] = {"observedGeneration": reading.generation, "conditions": self.conditions}
-        if self._policy is None:
-            return body
-        policy = self._policy
+        policy = self.policy
         if self.report is not None:
             body["lastReport"] = self.report.to_dict()
             body["lastSweepTime"] = format_s(self.report.fired_at_ms)
@@ -96,13 +102,13 @@ class Watch:
     def _conditions(self, now: Now) -> tuple[Condition, ...]:
         reading, resource = self.good, self.resource
         ready = rules.ready(
-            refusal=(reading.refusal.code, reading.refusal.words) if reading.refusal else None,
+            refusal=(reading.refusal.code, f"{reading.refusal.in_force}; {reading.refusal.words}")
+            if reading.refusal
+            else None,
             swept=self.report is not None,
             notes=(*reading.notes, *self.paging_notes),
         )
-        if self._policy is None:
-            return (ready,)
-        policy = self._policy
+        policy = self.policy
         paused = [slug for slug, pause in reading.pauses.items() if pause.active(now.wall_ms) and slug in resource.bots]
         return (
             ready,

@@ -115,7 +115,7 @@ def test_a_timeout_is_said() -> None:
 
 def test_a_restart_is_counted_in_one_report_and_once() -> None:
     sweeping = Sweeping("a", threshold=1)
-    sweeping.resource.restarted.add("a")
+    sweeping.resource.restarted.append("a")
     report = sweeping.pass_over(SICK)
     assert (report.restarted_count, report.unhealthy_bots[0].action) == (1, Action.RESTARTED)
     assert ReasonCode.AUTO_RESTART in report.reason_codes
@@ -128,7 +128,7 @@ def test_a_restart_still_under_way_is_awaited_and_counted_by_the_next_report_eve
     sweeping = Sweeping("a", threshold=1)
     report = sweeping.pass_over(SICK, acted=[("a", Action.AWAITING_RESTART)])
     assert (report.restarted_count, report.unhealthy_bots[0].action) == (0, Action.AWAITING_RESTART)
-    sweeping.resource.restarted.add("a")
+    sweeping.resource.restarted.append("a")
     report = sweeping.pass_over(WELL)
     assert (report.restarted_count, report.unhealthy_count) == (1, 0)
     assert ReasonCode.AUTO_RESTART in report.reason_codes
@@ -137,7 +137,7 @@ def test_a_restart_still_under_way_is_awaited_and_counted_by_the_next_report_eve
 def test_a_restart_of_a_bot_that_has_left_is_counted_too() -> None:
     sweeping = Sweeping("a", "b")
     sweeping.pass_over(WELL, WELL)
-    sweeping.resource.restarted.add("b")
+    sweeping.resource.restarted.append("b")
     sweeping.registry = registry(bot("a"))
     report = sweeping.pass_over(WELL)
     assert (report.restarted_count, report.total_bots, report.registry_removed) == (1, 1, ("b",))
@@ -145,7 +145,7 @@ def test_a_restart_of_a_bot_that_has_left_is_counted_too() -> None:
 
 def test_a_restarted_bot_is_told_in_the_seeds_own_words() -> None:
     sweeping = Sweeping("a", "b", threshold=1)
-    sweeping.resource.restarted.add("a")
+    sweeping.resource.restarted.append("a")
     assert sweeping.pass_over(SICK, WELL).summary == (
         "A component stopped responding and was automatically restarted. "
         "Trading and risk monitoring continued without interruption."

@@ -232,7 +232,7 @@ class TestPort:
         )
         assert polled(bot) == [("new", "10.0.0.2", 9090), ("old", "10.0.0.1", 8080)]
 
-    def test_a_pod_without_the_port_is_said_and_not_polled(self) -> None:
+    def test_a_pod_without_the_port_beside_one_with_it_is_said_and_has_none_to_be_asked_at(self) -> None:
         made = built(
             configuration(**ONE),
             [service("a", ports=[{"name": "web", "port": 80, "targetPort": "http"}])],
@@ -241,8 +241,8 @@ class TestPort:
                 endpoint_slice("a", endpoint("new", "10.0.0.2"), ports=[{"name": "web", "port": 9090}]),
             ],
         )
-        assert polled(made.registry.bots["a"]) == [("new", "10.0.0.2", 9090)]
-        assert made.problems == ("bot a: not polled, since without port 80: pods old",)
+        assert polled(made.registry.bots["a"]) == [("new", "10.0.0.2", 9090), ("old", "10.0.0.1", 0)]
+        assert made.problems == ("bot a: without port 80, so that they miss: pods old",)
 
     def test_no_pod_with_the_port_is_said(self) -> None:
         bot = bot_a(

@@ -202,7 +202,7 @@ async def test_a_save_that_comes_to_nothing_is_said_and_ends_nothing(server: Ser
     server.failures = [error]
     server.writer.save()
     await asyncio.sleep(5)
-    assert server.told == [error]
+    assert server.told == [str(error)]
     server.writer.save()
     await asyncio.sleep(5)
     assert server.writer.writes == 1

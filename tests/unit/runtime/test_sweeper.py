@@ -137,7 +137,7 @@ async def test_an_api_server_that_is_away_at_first_is_asked_again_ever_less_ofte
 
 async def test_a_sweep_that_was_asked_for_starts_at_once_with_a_fresh_reading_and_the_next_an_interval_later() -> None:
     world = await watching(cluster())
-    await asyncio.sleep(7)
+    await asyncio.sleep(17)
     world.cluster.set_spec(bots=[{"slug": "a"}, {"slug": "b"}])
     asked_s = now_s()
     world.sweeper.wake()
@@ -163,6 +163,7 @@ async def test_however_often_somebody_asks_sweeps_stay_a_third_of_an_interval_ap
 
 async def test_a_frozen_api_server_delays_a_sweep_that_was_asked_for_by_a_second_at_most() -> None:
     world = await watching(cluster())
+    await asyncio.sleep(17)
     world.cluster.doom(Verb.READ, *[Fate.FROZEN] * 9)
     asked_s = now_s()
     world.sweeper.wake()

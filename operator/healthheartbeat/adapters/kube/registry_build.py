@@ -78,8 +78,23 @@ def build(joined: Join, *, claims: Mapping[str, str], pod_created_ms: Mapping[st
         bots[slug] = bot
         problems.extend(words)
     return Built(
-        registry=Registry(bots=bots, read_wall_ms=now.wall_ms, read_mono_ms=now.mono_ms), problems=tuple(problems)
+        registry=Registry(
+            bots=bots, read_wall_ms=now.wall_ms, read_mono_ms=now.mono_ms, foreign=_foreign(joined, claims)
+        ),
+        problems=tuple(problems),
     )
+
+
+def _foreign(joined: Join, claims: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
+    """Selectors of other resources' bots: a pod that one of them selects too is not ours alone to restart."""
+    ours = {settings.service for settings in joined.roll.bots.values()}
+    return {
+        f"{service} (a bot of HealthHeartbeat {resource})": texts(
+            mapping(joined.services.get(service, {}).get("spec")).get("selector")
+        )
+        for service, resource in claims.items()
+        if service not in ours
+    }
 
 
 def _bot(
@@ -94,7 +109,7 @@ def _bot(
     problems = []
     if pods and portless:
         problems.append(
-            f"bot {settings.slug}: not polled, since without port {settings.port}: pods {', '.join(portless)}"
+            f"bot {settings.slug}: without port {settings.port}, so that they miss: pods {', '.join(portless)}"
         )
     other = claims.get(settings.service)
     return Bot(
@@ -137,17 +152,14 @@ def _polled(
     port = service_ports.resolve(settings.port, service)
     if isinstance(port, NoPort):
         return (), [], f"Service {settings.service} {port.words}"
-    pods, portless = [], []
-    for pod in live:
-        number = pod.ports.get(port.name) if isinstance(port, NamedPort) else port
-        if number is None:
-            portless.append(pod.name)
-        else:
-            pods.append(Pod(uid=pod.uid, name=pod.name, address=str(pod.address), port=number))
-    words = ""
-    if portless and not pods:
+    numbers = {pod.uid: pod.ports.get(port.name) if isinstance(port, NamedPort) else port for pod in live}
+    portless = [pod.name for pod in live if numbers[pod.uid] is None]
+    if portless and len(portless) == len(live):
         words = f"no pod behind Service {settings.service} has its port {settings.port} (see the Service's targetPort)"
-    return tuple(pods), portless, words
+        return (), portless, words
+    # Beside others, a pod without the port is polled all the same, and misses: silence is not to pass for health.
+    pods = [Pod(uid=pod.uid, name=pod.name, address=str(pod.address), port=numbers[pod.uid] or 0) for pod in live]
+    return tuple(pods), portless, ""
 
 
 def _nobody(namespace: str, name: str, service: RawObject | None, behind: Endpoints) -> str:

@@ -1,0 +1,96 @@
+"""What a new process does where it cannot begin well: no registry, a refused spec, annotations made to break it."""
+
+import asyncio
+
+from structlog.typing import EventDict
+
+from healthheartbeat.api.annotations import PAUSE_PREFIX
+from healthheartbeat.api.codes import AlertName
+from support.fake_cluster import Fate, Verb
+from support.made_world import MadeWorld
+from support.watching import INTERVAL_S, SICK, cluster, watching
+
+BEYOND_ALL_DATES = '{"until": "9999-12-31T23:59:59-01:00"}'
+ONE_SERVICE = [{"slug": "a"}, {"slug": "b"}, {"slug": "c", "service": "b"}]
+
+
+async def test_a_registry_that_was_never_read_is_said_and_paged_about(logs: list[EventDict]) -> None:
+    world = MadeWorld(cluster())
+    world.cluster.doom(Verb.READ, *[Fate.FORBIDDEN] * 200)
+    world.start()
+    await asyncio.sleep(599)
+    assert world.pages.firing == frozenset()
+    await asyncio.sleep(30)
+    assert world.pages.firing == {(AlertName.REGISTRY_STALE, None)}
+    assert [entry["event"] for entry in logs].count("REGISTRY_NOT_READ") == 1, "a failure is said once"
+    await world.die()
+
+
+async def test_a_refused_spec_found_at_the_start_is_swept_as_far_as_it_is_not_in_doubt() -> None:
+    before = await watching(cluster(autoRestart=False))
+    before.cluster.answer("a", SICK)
+    await before.sweeps(3)
+    assert (AlertName.BOT_DOWN, "a") in before.pages.firing
+    await before.die()
+    before.cluster.set_spec(bots=ONE_SERVICE)
+    after = MadeWorld(before.cluster, holder="op-2")
+    after.start()
+    await after.sweeps(2)
+    assert (AlertName.BOT_DOWN, "a") in after.pages.firing, "nothing is resolved that did not answer"
+    assert after.reports[-1].total_bots == 2
+    await asyncio.sleep(1)
+    assert after.condition("Ready")["status"] == "False"
+    assert after.condition("Ready")["message"].startswith("only what is not in doubt is swept; ")
+    assert after.condition("BotsHealthy")["status"] == "False"
+    await after.stop()
+
+
+async def test_a_spec_of_which_nothing_can_be_taken_keeps_pages_up_and_shows_nothing_as_healthy() -> None:
+    before = await watching(cluster())
+    before.cluster.answer("a", SICK)
+    await before.sweeps(3)
+    await before.die()
+    before.cluster.set_spec(heartbeatIntervalSeconds=400)
+    after = MadeWorld(before.cluster, holder="op-2")
+    after.start()
+    await asyncio.sleep(300)
+    assert after.reports == []
+    assert (AlertName.BOT_DOWN, "a") in after.pages.firing
+    assert len(after.pages.published) > 10, "said again and again, or the page would lapse"
+    assert after.condition("Ready")["reason"] == "PARAMETER_CHANGE_REQUIRES_APPROVAL"
+    assert after.condition("Ready")["message"].startswith("nothing of it can be swept; ")
+    assert after.condition("BotsHealthy")["status"] == "False"
+    await after.die()
+
+
+async def test_a_pause_beyond_all_dates_neither_stops_the_status_nor_anybodys_restart() -> None:
+    world = await watching(cluster())
+    world.cluster.annotate(PAUSE_PREFIX + "c", BEYOND_ALL_DATES)
+    world.cluster.answer("a", SICK)
+    world.cluster.answer("c", SICK)
+    await world.sweeps(5)
+    await asyncio.sleep(1)
+    assert [delete.slug for delete in world.cluster.deletes] == ["a"]
+    assert world.entry("c")["restartPausedUntil"].startswith("9999-12-31")
+    await world.stop()
+
+
+async def test_a_sweep_that_was_asked_for_stays_away_from_the_one_before() -> None:
+    world = await watching(cluster(missedHeartbeatsToAlert=2))
+    world.cluster.answer("a", SICK)
+    await world.sweeps(1)
+    world.sweeper.wake()
+    (asked,) = await world.sweeps(1)
+    assert asked.fired_at_ms - world.reports[-2].fired_at_ms >= INTERVAL_S * 1000 / 3
+    await world.stop()
+
+
+async def test_a_kill_switch_read_long_ago_is_not_said_to_be_off() -> None:
+    world = await watching(cluster())
+    world.kill_switch = False
+    await world.sweeps(2)
+    assert world.reports[-1].kill_switch_active is False
+    world.cluster.doom(Verb.READ, *[Fate.FORBIDDEN] * 3)
+    await world.sweeps(2)
+    assert world.reports[-1].kill_switch_active is None
+    await world.stop()
