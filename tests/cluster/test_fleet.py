@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -53,9 +54,9 @@ def reports(cluster: Cluster, namespace: str) -> list[dict[str, object]]:
     ]
 
 
-def test_full_sweep_of_all_97_bots_completes_within_heartbeat_interval(
-    cluster: Cluster, definition: None, image: str
-) -> None:
+@pytest.fixture(scope="module")
+def fleet(cluster: Cluster, definition: None, image: str) -> Iterator[Bots]:
+    """97 bots in pods, and the operator installed and watching them."""
     assert definition is None
     installed(cluster, image)
     with cluster.namespace("fleet") as namespace:
@@ -66,36 +67,47 @@ def test_full_sweep_of_all_97_bots_completes_within_heartbeat_interval(
                 *({"slug": slug, "layer": slug.partition(".")[0]} for slug in SLUGS),
                 heartbeatIntervalSeconds=INTERVAL_S,
             )
-            cluster.kubectl("wait", "--for=condition=BotsHealthy", "hh/hh", "-n", namespace, "--timeout=60s")
-            until(lambda: len(reports(cluster, namespace)) >= 4, what="four reports", timeout_s=60)
-
-            found = reports(cluster, namespace)
-            assert [report["sequence"] for report in found] == list(range(1, len(found) + 1))
-            assert all(report["total_bots"] == 97 for report in found)
-            assert all(report["sweep_duration_ms"] < INTERVAL_S * 1000 for report in found)
-            assert found[-1]["healthy_count"] == 97
-            summary = "All system components passed their health checks. Everything is running normally."
-            assert found[-1]["summary"] == summary
-            starts = [report["fired_at_ms"] for report in found]
-            assert all(abs(later - earlier - INTERVAL_S * 1000) < 500 for earlier, later in pairwise(starts[1:]))
-
-            header, row = cluster.kubectl("get", "hh", "-n", namespace).splitlines()
-            assert header.split() == ["NAME", "READY", "HEALTHY", "DOWN", "LAST-SWEEP", "AGE"]
-            assert row.split()[:4] == ["hh", "True", "97/97", "0"]
-            _a_restart_of_one_bot_out_of_97(bots)
-            assert cluster.get_json("hh", "hh", "-n", namespace)["metadata"].get("finalizers") is None
+            yield bots
         finally:
+            cluster.kubectl("delete", "hh", "--all", "-n", namespace)
             cluster.kubectl("delete", "deployments", "--all", "-n", namespace, "--wait=false")
             cluster.kubectl("delete", "namespace", "healthheartbeat", "--timeout=60s", timeout_s=70)
 
 
-def _a_restart_of_one_bot_out_of_97(bots: Bots) -> None:
-    """Auto-restart command delivered to process manager: here the API server, by an account with the least rights."""
-    (uid,) = bots.uids(SLUGS[0])
-    bots.control(SLUGS[0], mode="refuse")
-    bots.until_state(SLUGS[0], "Down")
-    assert bots.until_state(SLUGS[0], "Healthy", timeout_s=60)["missCount"] == 0
-    assert uid not in bots.uids(SLUGS[0])
+def test_full_sweep_of_all_97_bots_completes_within_heartbeat_interval(cluster: Cluster, fleet: Bots) -> None:
+    cluster.kubectl("wait", "--for=condition=BotsHealthy", "hh/hh", "-n", fleet.namespace, "--timeout=60s")
+    until(lambda: len(reports(cluster, fleet.namespace)) >= 4, what="four reports", timeout_s=60)
+
+    found = reports(cluster, fleet.namespace)
+    assert [report["sequence"] for report in found] == list(range(1, len(found) + 1))
+    assert all(report["total_bots"] == 97 for report in found)
+    assert all(report["sweep_duration_ms"] < INTERVAL_S * 1000 for report in found)
+    assert found[-1]["healthy_count"] == 97
+    summary = "All system components passed their health checks. Everything is running normally."
+    assert found[-1]["summary"] == summary
+    starts = [report["fired_at_ms"] for report in found]
+    assert all(abs(later - earlier - INTERVAL_S * 1000) < 500 for earlier, later in pairwise(starts[1:]))
+
+
+def test_kubectl_get_prints_the_columns(cluster: Cluster, fleet: Bots) -> None:
+    header, row = cluster.kubectl("get", "hh", "-n", fleet.namespace).splitlines()
+    assert header.split() == ["NAME", "READY", "HEALTHY", "DOWN", "LAST-SWEEP", "AGE"]
+    assert row.split()[:4] == ["hh", "True", "97/97", "0"]
+
+
+def test_auto_restart_command_delivered_to_process_manager(cluster: Cluster, fleet: Bots) -> None:
+    """The process manager is the API server, and the operator's account has the least rights."""
+    (uid,) = fleet.uids(SLUGS[0])
+    fleet.control(SLUGS[0], mode="refuse")
+    fleet.until_state(SLUGS[0], "Down")
+    assert fleet.until_state(SLUGS[0], "Healthy", timeout_s=60)["missCount"] == 0
+    assert uid not in fleet.uids(SLUGS[0])
     account = "system:serviceaccount:healthheartbeat:healthheartbeat"
     with pytest.raises(CommandFailedError):
-        bots.cluster.kubectl("auth", "can-i", "deletecollection", "pods", "-n", bots.namespace, f"--as={account}")
+        cluster.kubectl("auth", "can-i", "deletecollection", "pods", "-n", fleet.namespace, f"--as={account}")
+
+
+def test_nothing_is_put_on_the_resource_but_its_status(cluster: Cluster, fleet: Bots) -> None:
+    metadata = cluster.get_json("hh", "hh", "-n", fleet.namespace)["metadata"]
+    assert "finalizers" not in metadata
+    assert metadata.get("annotations", {}) == {}

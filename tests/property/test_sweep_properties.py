@@ -1,6 +1,7 @@
 """The two property tests of the seed's section 26, by name."""
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Mapping
 
@@ -15,7 +16,7 @@ from healthheartbeat.core.resource import ResourceLedger
 from healthheartbeat.core.sweep import Sweep
 from healthheartbeat.core.verdict import Outcome, Verdict
 from support.examples import at, bot, policy, registry
-from support.fake_cluster import Fate, FakeCluster, Verb
+from support.fake_cluster import FakeCluster, Fate, Verb
 from support.made_world import MadeWorld
 from support.virtual_time import Clock, run
 
@@ -97,16 +98,20 @@ def test_every_missed_heartbeat_increments_miss_count_no_miss_is_silently_droppe
 
 happenings = st.one_of(
     st.tuples(st.just("answer"), st.sampled_from(SLUGS), verdicts | st.none()),
-    st.tuples(st.just("doom"), st.sampled_from(Verb), st.sampled_from([fate for fate in Fate if fate is not Fate.WELL])),
+    st.tuples(
+        st.just("doom"), st.sampled_from(Verb), st.sampled_from([fate for fate in Fate if fate is not Fate.WELL])
+    ),
     st.tuples(st.just("register"), st.sets(st.sampled_from(SLUGS)), st.none()),
     st.tuples(st.just("in flight"), st.integers(1, 6), st.none()),
     st.tuples(st.just("wake"), st.none(), st.none()),
 )
 
 
-@settings(max_examples=max(40, settings().max_examples // 4))
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(st.lists(st.tuples(st.integers(0, 60), happenings), max_size=25))
-def test_an_operations_report_is_emitted_after_every_sweep_cycle(script: list[tuple[int, tuple[str, object, object]]]) -> None:
+def test_an_operations_report_is_emitted_after_every_sweep_cycle(
+    script: list[tuple[int, tuple[str, object, object]]],
+) -> None:
     """| An OperationsReport is emitted after every sweep cycle | Always true |
 
     Whatever bots and the API server do: no interval without a report, each in its place, each of all its bots.
@@ -150,11 +155,11 @@ def check(world: MadeWorld) -> None:
     reports, reported_s = world.reports, world.reported_s
     assert [report.sequence for report in reports] == list(range(1, len(reports) + 1))
     # A sweep takes an interval at most, and the one that was asked for waits a third of one and for a read.
-    gaps = [later - earlier for earlier, later in zip(reported_s, reported_s[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(reported_s)]
     assert max(gaps, default=0) < 2.5 * INTERVAL_S
     assert all(
         later.fired_at_ms >= earlier.fired_at_ms + earlier.sweep_duration_ms
-        for earlier, later in zip(reports, reports[1:], strict=False)
+        for earlier, later in itertools.pairwise(reports)
     ), "sweeps do not overlap"
     counts: Counter[str] = Counter()
     for report in reports:

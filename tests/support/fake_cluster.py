@@ -1,49 +1,23 @@
 """The smallest API server and cluster that restarts can go wrong on: one resource, its bots' pods, and bad weather.
 
-Everything happens on the running loop's time. A request that has left is carried out whatever becomes of its sender, as
-on a real network; a status is written under its resourceVersion or not at all.
+Everything happens on the running loop's time. A status is written under its resourceVersion or not at all.
 """
 
 import asyncio
 import json
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
-from healthheartbeat.adapters.kube.errors import ApiUnavailable, Conflict, Forbidden, NotFound
+from healthheartbeat.adapters.kube.errors import Conflict, NotFound
 from healthheartbeat.api.codes import MissReason
 from healthheartbeat.core.restart import PodFacts
 from healthheartbeat.core.verdict import Verdict
+from support.network import Fate, Network, Verb
 from support.virtual_time import BORN_MS
 
-T = TypeVar("T")
-
-CALL_TIMEOUT_S = 5.0
 REPLACED_AFTER_S = 0.5
 ENDED_AFTER_S = 0.3
-
-
-class Verb(StrEnum):
-    """The calls that the operator makes."""
-
-    READ = "read"
-    LIST = "list"
-    WRITE = "write"
-    DELETE = "delete"
-
-
-class Fate(StrEnum):
-    """What becomes of one call."""
-
-    WELL = "well"
-    FORBIDDEN = "forbidden"
-    SLOW = "slow"  # carried out and answered, just within the client's timeout
-    LOST_REQUEST = "lost request"
-    LOST_REPLY = "lost reply"
-    LATE = "late"  # carried out after the client has given up
-    FROZEN = "frozen"  # neither carried out nor answered, and nobody's timeout ends it
 
 
 @dataclass(slots=True)
@@ -86,7 +60,7 @@ class FakeBot:
 
 @dataclass(slots=True)
 class FakeCluster:
-    """One resource `ns/hh` and its bots. `fates`: of the next calls by verb; then everything goes well again."""
+    """One resource `ns/hh` and its bots. `on_write` is told of writes carried out, `on_send` of DELETEs sent."""
 
     spec: dict[str, Any]
     bots: dict[str, FakeBot] = field(default_factory=dict)
@@ -97,10 +71,8 @@ class FakeCluster:
     generation: int = 1
     gone: bool = False
     replacing: bool = True
-    latency_s: float = 0.004
-    fates: dict[Verb, deque[Fate]] = field(default_factory=lambda: {verb: deque() for verb in Verb})
+    network: Network = field(default_factory=Network)
     deletes: list[Delete] = field(default_factory=list)
-    calls: list[tuple[float, Verb, str]] = field(default_factory=list)
     on_write: Callable[[Mapping[str, Any], Mapping[str, Any], str], None] | None = None
     on_send: Callable[[str, str, str], None] | None = None
     _births: int = 0
@@ -108,6 +80,11 @@ class FakeCluster:
     def __post_init__(self) -> None:
         for slug in [bot["slug"] for bot in self.spec.get("bots", ())]:
             self.deploy(slug)
+
+    @property
+    def calls(self) -> list[tuple[float, Verb, str]]:
+        """Every call as it was sent: when, what and whose."""
+        return self.network.calls
 
     # What people and controllers do
 
@@ -155,7 +132,7 @@ class FakeCluster:
 
     def doom(self, verb: Verb, *fates: Fate) -> None:
         """What the next calls of `verb` come to."""
-        self.fates[verb].extend(fates)
+        self.network.fates[verb].extend(fates)
 
     # What the operator calls
 
@@ -175,7 +152,7 @@ class FakeCluster:
             }
             return _as_sent({"metadata": metadata, "spec": self.spec, "status": self.status})
 
-        return await self._call(Verb.READ, sender, effect)
+        return await self.network.call(Verb.READ, sender, effect)
 
     async def list_pods(self, slug: str, sender: str) -> tuple[PodFacts, ...]:
         """Every pod that the bot's Service selects."""
@@ -183,7 +160,7 @@ class FakeCluster:
         def effect() -> tuple[PodFacts, ...]:
             return tuple(self._facts(pod) for pod in self.pods_of(slug))
 
-        return await self._call(Verb.LIST, sender, effect)
+        return await self.network.call(Verb.LIST, sender, effect)
 
     async def write_status(self, body: Mapping[str, Any], version: str, sender: str) -> str:
         """A merge patch of the status under `version`; returns the new one."""
@@ -202,7 +179,7 @@ class FakeCluster:
                 self.on_write(before, self.status, sender)
             return str(self.version)
 
-        return await self._call(Verb.WRITE, sender, effect)
+        return await self.network.call(Verb.WRITE, sender, effect)
 
     async def delete_pod(self, pod: PodFacts, sender: str) -> None:
         """One DELETE with the UID as a precondition. Raises as the client does."""
@@ -233,7 +210,7 @@ class FakeCluster:
             if not there.terminating:
                 self._terminate(there)
 
-        await self._call(Verb.DELETE, sender, effect, refuse=lambda: meet(refused=True, carried_out=False))
+        await self.network.call(Verb.DELETE, sender, effect, refuse=lambda: meet(refused=True, carried_out=False))
 
     async def probe(self, uid: str, timeout_s: float) -> Verdict:
         """What a probe of one pod finds."""
@@ -278,60 +255,8 @@ class FakeCluster:
         if sum(not pod.terminating for pod in self.pods_of(slug)) < bot.replicas:
             self.give_birth(slug, verdict=bot.newborn)
 
-    async def _call(
-        self, verb: Verb, sender: str, effect: Callable[[], T], *, refuse: Callable[[], None] | None = None
-    ) -> T:
-        """Send one call; its effect happens on the server's side, whether or not the sender is still there."""
-        loop = asyncio.get_running_loop()
-        self.calls.append((loop.time(), verb, sender))
-        fate = self.fates[verb].popleft() if self.fates[verb] else Fate.WELL
-        if fate is Fate.FROZEN:
-            await loop.create_future()
-        answer: asyncio.Future[T] = loop.create_future()
-        travel_s = {Fate.SLOW: CALL_TIMEOUT_S * 0.8, Fate.LATE: CALL_TIMEOUT_S * 1.4}.get(fate, self.latency_s)
-
-        def forbid() -> T:
-            if refuse is not None:
-                refuse()
-            raise Forbidden(403, "Forbidden", f"{verb}: not allowed")
-
-        def arrive() -> None:
-            try:
-                result = forbid() if fate is Fate.FORBIDDEN else effect()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is the sender's answer
-                reply = _settle(answer, error=error)
-            else:
-                reply = _settle(answer, result=result)
-            if fate is not Fate.LOST_REPLY:
-                loop.call_later(self.latency_s, reply)
-
-        if fate is not Fate.LOST_REQUEST:
-            loop.call_later(travel_s, arrive)
-        return await _answered(answer, verb)
-
 
 def _as_sent(body: Mapping[str, Any]) -> dict[str, Any]:
     """What the other side gets: nothing that JSON cannot say, and nothing shared."""
     sent: dict[str, Any] = json.loads(json.dumps(body))
     return sent
-
-
-def _settle(answer: "asyncio.Future[Any]", *, result: Any = None, error: Exception | None = None) -> Callable[[], None]:
-    def reply() -> None:
-        if answer.done():
-            return
-        if error is None:
-            answer.set_result(result)
-        else:
-            answer.set_exception(error)
-
-    return reply
-
-
-async def _answered(answer: Awaitable[T], verb: Verb) -> T:
-    try:
-        async with asyncio.timeout(CALL_TIMEOUT_S):
-            return await answer
-    except TimeoutError:
-        words = f"{verb}: no answer within {CALL_TIMEOUT_S:g} s"
-        raise ApiUnavailable(0, "Timeout", words, maybe_done=True) from None

@@ -72,7 +72,8 @@ class LeaseServer:
 class LeaseLine:
     """One process's way to the Lease; `adapters.kube.lease.LeaseStore` to its Leadership.
 
-    `running` cleared: the process is frozen, so that it neither sends nor hears anything.
+    `running` cleared: the process is frozen, so that it neither sends nor hears anything. `dead`: it was killed, and
+    what its remains still try to do comes to nothing.
     """
 
     server: LeaseServer
@@ -81,6 +82,7 @@ class LeaseLine:
     always: Fate = Fate.WELL
     running: asyncio.Event = field(default_factory=asyncio.Event)
     calls: list[tuple[float, str]] = field(default_factory=list)
+    dead: bool = False
 
     def __post_init__(self) -> None:
         self.running.set()
@@ -94,6 +96,8 @@ class LeaseLine:
 
     async def _call(self, words: str, effect: Callable[[], T]) -> T:
         await self.running.wait()
+        if self.dead:
+            raise ApiUnavailable(0, "Unavailable", f"{words}: of a dead process")
         loop = asyncio.get_running_loop()
         self.calls.append((loop.time(), words))
         fate = self.fates.popleft() if self.fates else self.always

@@ -53,7 +53,7 @@ class MadeProcess:
         """End as a killed process does: nothing of it reaches anybody any more."""
         self.world.dead = True
         if self.line is not None:
-            self.line.running.clear()
+            self.line.dead = True
         self.task.cancel()
         await asyncio.sleep(0)
 

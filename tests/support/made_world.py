@@ -21,7 +21,8 @@ from healthheartbeat.runtime.reading import Reading
 from healthheartbeat.runtime.source import load
 from healthheartbeat.runtime.sweeper import Sweeper
 from healthheartbeat.runtime.world import World
-from support.fake_cluster import CALL_TIMEOUT_S, FakeCluster
+from support.fake_cluster import FakeCluster
+from support.network import CALL_TIMEOUT_S
 from support.virtual_time import Clock
 
 

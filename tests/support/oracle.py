@@ -1,11 +1,12 @@
-"""What must hold of restarts, judged apart from the operator's own books: by true time, from what the API server met."""
+"""What must hold of restarts, apart from the operator's own books: by true time, from what the API server met."""
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from support.fake_cluster import CALL_TIMEOUT_S, Delete
+from support.fake_cluster import Delete
+from support.network import CALL_TIMEOUT_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Skew:
 
 
 def restarts(deletes: Iterable[Delete]) -> dict[str, list[Restart]]:
-    """By slug, in order. A DELETE that was carried out after its sender's timeout counts when it was sent (decision 19)."""
+    """By slug, in order. A DELETE carried out after its sender's timeout counts when it was sent (decision 19)."""
 
     def of_one_restart(delete: Delete) -> tuple[str, float, str]:
         return delete.slug, delete.sent_s, delete.sender
@@ -50,9 +51,9 @@ def over_budget(
 ) -> list[str]:
     """Every restart beyond `budget` in its window, in words.
 
-    Within one process nothing but true time ages a restart. Between processes only wall clocks speak (decision 19), so a
-    restart may be forgotten as early as another process's clock, ahead of its author's, says; `slack_s` is how long its
-    stamp may have been in the making.
+    Within one process nothing but true time ages a restart. Between processes only wall clocks speak (decision 19), so
+    a restart may be forgotten as early as another process's clock, ahead of its author's, says; `slack_s` is how long
+    its stamp may have been in the making.
     """
     words = []
     for slug, made in restarts(deletes).items():

@@ -1,4 +1,4 @@
-"""An event loop on which time passes only while nobody has anything to do, and then at once; and clocks that follow it."""
+"""An event loop on which time passes only while nobody has anything to do, and then at once; clocks that follow it."""
 
 import asyncio
 import math
@@ -50,9 +50,7 @@ class Clock:
 
     def __call__(self) -> Now:
         true_ms = round(self.loop.time() * 1000, 4)  # the sum of many floats is no whole number of microseconds
-        return Now(
-            wall_ms=BORN_MS + self.ahead_ms + math.ceil(true_ms), mono_ms=self.booted_ms + math.floor(true_ms)
-        )
+        return Now(wall_ms=BORN_MS + self.ahead_ms + math.ceil(true_ms), mono_ms=self.booted_ms + math.floor(true_ms))
 
 
 def run(story: Coroutine[Any, Any, T]) -> T:

@@ -36,3 +36,12 @@ def test_bot_takes_its_own_flags(before: list[str]) -> None:
     result = run(*before, "bot", "--help")
     assert result.returncode == 0
     assert result.stdout.startswith("usage: healthheartbeat bot ")
+
+
+def test_the_specifications_own_program_sends_a_test_page_and_asks_for_somebody_to_page() -> None:
+    program = [sys.executable, "-c", "from healthheartbeat.cli.polytraders import app; app()"]
+    result = subprocess.run(
+        [*program, "gov", "health", "test-page"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert result.returncode == 2
+    assert "give --alertmanager-url or --notify-file" in result.stderr

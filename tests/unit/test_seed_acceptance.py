@@ -1,10 +1,8 @@
-"""The five unit tests of the seed's section 26, by name. Each docstring quotes its row: test, setup, expected result."""
+"""The five unit tests of the seed's section 26, by name. Each docstring quotes its row: test, setup, result."""
 
 import json
 
 import pytest
-from support.examples import at, bot, down, facts, ledger, policy, registry, spent
-from support.virtual_time import BORN_MS
 
 from healthheartbeat.api.codes import Action, AlertName, ReasonCode
 from healthheartbeat.api.config import ConfigError, load
@@ -13,15 +11,15 @@ from healthheartbeat.core.ledger import BotLedger, Heard, Missed
 from healthheartbeat.core.resource import ResourceLedger
 from healthheartbeat.core.sweep import Sweep
 from healthheartbeat.core.verdict import Verdict, judge
+from support.examples import at, bot, down, facts, ledger, policy, registry, spent
+from support.virtual_time import BORN_MS
 
 SLUG = "strat.some_strategy"
 GOOD = json.dumps({"slug": SLUG, "status": "ok", "last_decision_ms": BORN_MS - 1000, "uptime_s": 86400}).encode()
 
 
 def answered(status: int) -> Verdict:
-    return judge(
-        slug=SLUG, status=status, body=GOOD, content_encoding=None, now_ms=BORN_MS, max_decision_age_s=None
-    )
+    return judge(slug=SLUG, status=status, body=GOOD, content_encoding=None, now_ms=BORN_MS, max_decision_age_s=None)
 
 
 def swept(before: BotLedger, status: int) -> tuple[Sweep, Heard | Missed, ResourceLedger]:
@@ -108,4 +106,6 @@ def test_heartbeat_interval_s_above_hard_maximum_rejected() -> None:
     with pytest.raises(ConfigError) as caught:
         load({"metadata": metadata, "spec": {"heartbeatIntervalSeconds": 400}})
     assert caught.value.code == "PARAMETER_CHANGE_REQUIRES_APPROVAL"
-    assert load({"metadata": metadata, "spec": {"heartbeatIntervalSeconds": 300}}).spec.heartbeat_interval_seconds == 300
+    assert (
+        load({"metadata": metadata, "spec": {"heartbeatIntervalSeconds": 300}}).spec.heartbeat_interval_seconds == 300
+    )

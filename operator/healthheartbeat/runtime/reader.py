@@ -116,7 +116,8 @@ class Reader:
             self._ended(f"the reading itself failed: {error!r}")
         else:
             self._gone = None
-            self._config = reading.config
+            if reading.refusal is None:
+                self._config = reading.config
             self._ended("" if reading.config is not None else "no spec of it was ever good")
 
     def _ended(self, failure: str) -> None:

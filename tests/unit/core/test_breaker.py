@@ -24,6 +24,9 @@ from healthheartbeat.core.breaker import is_storm
     ],
 )
 def test_more_than_the_share_of_the_registry_and_at_least_five_bots_are_a_storm(
-    missing: int, total: int, percent: int, storm: bool  # noqa: FBT001 - a case
+    missing: int,
+    total: int,
+    percent: int,
+    storm: bool,  # noqa: FBT001 - a case
 ) -> None:
     assert is_storm(missing=missing, total=total, max_unhealthy_percent=percent) is storm

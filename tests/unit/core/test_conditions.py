@@ -1,11 +1,10 @@
 """The conditions that gates and people wait on: decisions 8 and 23."""
 
-from support.examples import DOUBT, SICK, WELL, bot, down, registry, sweeps
-from support.virtual_time import BORN_MS
-
 from healthheartbeat.core import conditions
 from healthheartbeat.core.conditions import Condition
 from healthheartbeat.core.resource import ResourceLedger
+from support.examples import DOUBT, SICK, WELL, bot, down, registry, sweeps
+from support.virtual_time import BORN_MS
 
 
 def resource(*slugs: str) -> ResourceLedger:
@@ -29,7 +28,11 @@ def test_no_gate_opens_on_silence() -> None:
     made = resource("a", "b")
     made.put(sweeps(made.bots["a"], WELL)[0])
     condition = conditions.bots_healthy(made, swept=True)
-    assert (condition.status, condition.reason, condition.message) == ("Unknown", "NotYetHeard", "not heard from yet: b")
+    assert (condition.status, condition.reason, condition.message) == (
+        "Unknown",
+        "NotYetHeard",
+        "not heard from yet: b",
+    )
     made.put(sweeps(made.bots["b"], SICK)[0])
     assert conditions.bots_healthy(made, swept=True).status == "Unknown"
 
@@ -38,7 +41,9 @@ def test_the_gate_opens_once_every_bot_has_answered_well_and_stays_open_for_a_si
     made = resource("a", "b")
     for slug in "ab":
         made.put(sweeps(made.bots[slug], WELL)[0])
-    assert conditions.bots_healthy(made, swept=True) == Condition("BotsHealthy", "True", "AllAnswered", "no bot is down")
+    assert conditions.bots_healthy(made, swept=True) == Condition(
+        "BotsHealthy", "True", "AllAnswered", "no bot is down"
+    )
     made.put(sweeps(made.bots["a"], SICK)[0])
     assert conditions.bots_healthy(made, swept=True).status == "True"
 

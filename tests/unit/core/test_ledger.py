@@ -112,7 +112,9 @@ def test_evidence_is_per_pod() -> None:
 
 
 def test_two_pods_that_miss_in_turn_page_but_are_no_evidence() -> None:
-    after, _ = sweeps(ledger(), {"one": WELL, "two": SICK}, {"one": SICK, "two": WELL}, {"one": WELL, "two": SICK}, of=TWINS)
+    after, _ = sweeps(
+        ledger(), {"one": WELL, "two": SICK}, {"one": SICK, "two": WELL}, {"one": WELL, "two": SICK}, of=TWINS
+    )
     assert after.is_down
     assert after.evidence(2) == frozenset()
 
@@ -142,7 +144,12 @@ def test_a_doubtful_poll_neither_adds_to_a_streak_nor_ends_it() -> None:
 def test_a_doubtful_poll_is_neither_a_miss_nor_healthy() -> None:
     after, event = sweeps(ledger(), DOUBT)
     assert event == Unjudged(slug=SLUG, message=DOUBT.message, deferred=False)
-    assert (after.miss_count, after.swept, after.latest, after.state) == (0, Outcome.UNKNOWN, Outcome.UNKNOWN, BotState.UNKNOWN)
+    assert (after.miss_count, after.swept, after.latest, after.state) == (
+        0,
+        Outcome.UNKNOWN,
+        Outcome.UNKNOWN,
+        BotState.UNKNOWN,
+    )
 
 
 def test_a_doubtful_pod_beside_a_missing_one_is_a_miss_and_beside_a_well_one_unknown() -> None:

@@ -1,12 +1,12 @@
 """What is known of a resource between sweeps: decisions 11, 19, 21 and 23."""
 
 import pytest
-from support.examples import DOUBT, SICK, WELL, WINDOW_MS, at, bot, down, ledger, policy, registry, spent, stamp, sweeps
-from support.virtual_time import BORN_MS
 
 from healthheartbeat.api.codes import AlertName
 from healthheartbeat.core.budget import Attempt, Spending
 from healthheartbeat.core.resource import Enrolment, ResourceLedger
+from support.examples import DOUBT, SICK, WELL, WINDOW_MS, at, bot, down, ledger, policy, registry, spent, stamp, sweeps
+from support.virtual_time import BORN_MS
 
 NAME = "polytraders/production"
 PENDING = Attempt(key="a@1", wall_ms=BORN_MS, mono_ms=0, pods=("uid",))

@@ -3,15 +3,14 @@
 from typing import Any
 
 import pytest
-from support.examples import SLUG, WINDOW_MS, at, bot, down, facts, ledger, policy, spent
-from support.virtual_time import BORN_MS
 
 from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import Action, AlertName, MissReason
 from healthheartbeat.core import restart
 from healthheartbeat.core.ledger import BotLedger, PodLedger
 from healthheartbeat.core.restart import Decision, PodFacts
-
+from support.examples import SLUG, WINDOW_MS, at, bot, down, facts, ledger, policy, spent
+from support.virtual_time import BORN_MS
 
 
 def early(before: BotLedger | None = None, pause: Pause | None = None, **changes: Any) -> Decision | None:
@@ -155,8 +154,17 @@ def test_a_bot_answering_with_anothers_slug_is_refused() -> None:
     assert "answers with another's slug" in decision.words
 
 
+def test_a_pod_without_the_port_to_be_asked_at_is_refused() -> None:
+    portless = down(pods={SLUG: PodLedger(3, MissReason.NO_ENDPOINTS)})
+    decision = decided(facts(), of=portless)
+    assert decision.action is Action.RESTART_REFUSED
+    assert decision.words == f"pod pod-{SLUG} has no port to be asked at, and a restart gives it none"
+
+
 def test_every_reason_of_refusal_is_said() -> None:
-    decision = decided(facts("one", controller_kind=None), facts("two", controller_kind="Node"), of=down(SLUG, "one", "two"))
+    decision = decided(
+        facts("one", controller_kind=None), facts("two", controller_kind="Node"), of=down(SLUG, "one", "two")
+    )
     assert "pod-one" in decision.words
     assert "pod-two" in decision.words
 
@@ -284,5 +292,3 @@ def test_a_terminating_pod_within_its_grace_is_no_page(stuck_after_ms: int | Non
 def test_a_stuck_pod_is_said_beside_whatever_is_decided(changes: dict[str, Any]) -> None:
     stuck = facts("old", terminating=True, stuck_after_ms=BORN_MS - 1)
     assert decided(facts(), stuck, **changes).stuck == ("pod-old",)
-
-

@@ -5,6 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
+from healthheartbeat.api.annotations import Pause
+from healthheartbeat.api.codes import Action, AlertName, BotState
+from healthheartbeat.core import status
+from healthheartbeat.core.budget import Attempt, Spending
+from healthheartbeat.core.ledger import BotLedger
+from healthheartbeat.core.reconcile import adopt
+from healthheartbeat.core.resource import ResourceLedger
 from support.examples import (
     DOUBT,
     SICK,
@@ -22,14 +30,6 @@ from support.examples import (
     sweeps,
 )
 from support.virtual_time import BORN_MS
-
-from healthheartbeat.api.annotations import Pause
-from healthheartbeat.api.codes import Action, AlertName, BotState
-from healthheartbeat.core import status
-from healthheartbeat.core.budget import Attempt, Spending
-from healthheartbeat.core.ledger import BotLedger
-from healthheartbeat.core.reconcile import adopt
-from healthheartbeat.core.resource import ResourceLedger
 
 NAME = "polytraders/production"
 SLACK_MS = 35_000
@@ -222,7 +222,9 @@ def test_a_resources_own_alerts_and_its_bots_are_kept_apart() -> None:
 # What another process wrote
 
 
-def adopted(ours: ResourceLedger, theirs: ResourceLedger, *, known: tuple[str, ...] = (), now_ms: int = 5000) -> tuple[str, ...]:
+def adopted(
+    ours: ResourceLedger, theirs: ResourceLedger, *, known: tuple[str, ...] = (), now_ms: int = 5000
+) -> tuple[str, ...]:
     return adopt(ours, written(theirs), known=known, slack_ms=SLACK_MS, window_ms=WINDOW_MS, now=at(now_ms))
 
 

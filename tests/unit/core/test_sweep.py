@@ -1,11 +1,9 @@
-"""A sweep from its opening to its OperationsReport: seed sections 9 to 14, decisions 5, 9, 10, 12, 13, 15, 23 and 24."""
+"""A sweep from its opening to its report: seed sections 9 to 14, decisions 5, 9, 10, 12, 13, 15, 23 and 24."""
 
 from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from support.examples import DOUBT, LATE, SICK, WELL, at, bot, policy, registry
-from support.virtual_time import BORN_MS
 
 from healthheartbeat.api.codes import Action, AlertName, MissReason, ReasonCode
 from healthheartbeat.api.report import OperationsReport, UnhealthyBot
@@ -13,6 +11,8 @@ from healthheartbeat.core.registry import Registry
 from healthheartbeat.core.resource import ResourceLedger
 from healthheartbeat.core.sweep import Sweep
 from healthheartbeat.core.verdict import Verdict
+from support.examples import DOUBT, LATE, SICK, WELL, at, bot, policy, registry
+from support.virtual_time import BORN_MS
 
 SLUGS = ("a", "b", "c", "d")
 NAME = "polytraders/production"
@@ -80,7 +80,12 @@ def test_reports_are_numbered_from_one() -> None:
 
 def test_every_bot_is_healthy_unhealthy_unknown_or_deferred() -> None:
     report = Sweeping(*SLUGS).pass_over(WELL, SICK, DOUBT, None)
-    assert (report.healthy_count, report.unhealthy_count, report.unknown_bots, report.deferred_count) == (1, 1, ("c",), 1)
+    assert (report.healthy_count, report.unhealthy_count, report.unknown_bots, report.deferred_count) == (
+        1,
+        1,
+        ("c",),
+        1,
+    )
 
 
 def test_every_bot_that_missed_is_listed_with_one_action_and_those_that_recovered_are_not() -> None:
@@ -211,4 +216,7 @@ def test_the_registrys_age_is_never_negative() -> None:
 
 def test_an_empty_registry_makes_a_report_too() -> None:
     report = Sweeping().pass_over()
-    assert (report.total_bots, report.summary) == (0, "No system components are registered, so nothing is being checked.")
+    assert (report.total_bots, report.summary) == (
+        0,
+        "No system components are registered, so nothing is being checked.",
+    )

@@ -10,6 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from support.fake_cluster import FakeCluster
+from support.restarting import Process
 from support.virtual_time import VirtualLoop
 
 
@@ -24,3 +26,12 @@ def logs() -> Iterator[list[EventDict]]:
     """What was logged."""
     with capture_logs() as entries:
         yield entries
+
+
+@pytest.fixture
+async def process() -> Process:
+    """Bot `a` is down, and nothing has been done about it yet."""
+    made = Process(FakeCluster(spec={"bots": [{"slug": "a"}]}))
+    await made.refresh()
+    made.cluster.calls.clear()
+    return made

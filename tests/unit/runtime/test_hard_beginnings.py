@@ -31,6 +31,7 @@ async def test_a_refused_spec_found_at_the_start_is_swept_as_far_as_it_is_not_in
     before.cluster.answer("a", SICK)
     await before.sweeps(3)
     assert (AlertName.BOT_DOWN, "a") in before.pages.firing
+    await asyncio.sleep(1)  # its status is written
     await before.die()
     before.cluster.set_spec(bots=ONE_SERVICE)
     after = MadeWorld(before.cluster, holder="op-2")

@@ -1,137 +1,19 @@
-"""Carrying a restart out: decisions 16 to 21. The real Restarts and StatusWriter, a made cluster."""
+"""Carrying a restart out, write-ahead and DELETE, to whatever end: decisions 16 to 20."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from structlog.typing import EventDict
 
-from healthheartbeat.adapters.kube.errors import ApiUnavailable, Conflict, Forbidden, NotFound
-from healthheartbeat.adapters.kube.pods import DeleteOutcome, DeleteResult
-from healthheartbeat.adapters.metrics import Metrics
-from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import Action, AlertName
 from healthheartbeat.core.budget import Spending
-from healthheartbeat.core.policy import Policy
-from healthheartbeat.core.reconcile import adopt
-from healthheartbeat.core.registry import Registry
-from healthheartbeat.core.resource import ResourceLedger
-from healthheartbeat.core.restart import PodFacts
-from healthheartbeat.core.status import render_bots
-from healthheartbeat.runtime.announcer import Announcer
-from healthheartbeat.runtime.restarts import MAX_TRIES, Restarts
-from healthheartbeat.runtime.status_writer import StatusWriter
-from support.examples import SICK, WELL, bot, down, policy, registry, sweeps
-from support.fake_cluster import CALL_TIMEOUT_S, FakeCluster, Fate, Verb
-from support.virtual_time import BORN_MS, Clock
-
-SLACK_MS = 35_000
-KEY = f"a@{BORN_MS}"
-
-
-@dataclass
-class View:
-    resource: ResourceLedger
-    registry: Registry
-    policy: Policy
-    pauses: dict[str, Pause] = field(default_factory=dict)
-    leads: bool = True
-
-    def pause(self, slug: str) -> Pause | None:
-        return self.pauses.get(slug)
-
-    def may_restart(self) -> bool:
-        return self.leads
-
-
-class Process:
-    """What of an operator process restarts, with bot `a` down and its pod behind it."""
-
-    def __init__(self, cluster: FakeCluster, name: str = "op-1") -> None:
-        self.cluster, self.name = cluster, name
-        self.clock = Clock(asyncio.get_running_loop())
-        uids = [pod.uid for pod in cluster.pods_of("a")]
-        self.view = View(
-            resource=ResourceLedger(name="ns/hh"),
-            registry=registry(bot("a", *uids, startup_grace_ms=0)),
-            policy=policy(),
-        )
-        self.view.resource.put(down("a", *uids))
-        self.events: list[str] = []
-        self.writer = StatusWriter(render=self.render, write=self.write, refresh=self.refresh)
-        self.restarts = Restarts(
-            self.view,
-            writer=self.writer,
-            announcer=Announcer("ns/hh", metrics=Metrics(), record=self.record, now=self.clock),
-            list_pods=lambda slug: cluster.list_pods(slug, name),
-            delete=self.delete,
-            now=self.clock,
-            call_timeout_ms=1000,
-        )
-
-    def render(self) -> dict[str, Any]:
-        return render_bots(self.view.resource, pauses={}, policy=self.view.policy, now=self.clock())
-
-    async def write(self, body: dict[str, Any], version: str) -> str:
-        return await self.cluster.write_status(body, version, self.name)
-
-    async def refresh(self) -> None:
-        writes = self.writer.writes
-        resource = await self.cluster.read(self.name)
-        self.writer.saw(resource["metadata"]["resourceVersion"], writes=writes)
-        adopt(
-            self.view.resource,
-            resource["status"],
-            known=self.restarts.keys,
-            slack_ms=SLACK_MS,
-            window_ms=self.view.policy.window_ms,
-            now=self.clock(),
-        )
-
-    async def delete(self, pod: PodFacts) -> DeleteResult:
-        try:
-            await self.cluster.delete_pod(pod, self.name)
-        except (Forbidden, NotFound, Conflict) as error:
-            return DeleteResult(outcome=DeleteOutcome.REFUSED, words=str(error))
-        except ApiUnavailable as error:
-            return DeleteResult(outcome=DeleteOutcome.UNKNOWN, words=str(error))
-        return DeleteResult(outcome=DeleteOutcome.DELETED)
-
-    def record(self, *, warning: bool, reason: str, message: str, action: str) -> None:
-        del warning, message, action
-        self.events.append(reason)
-
-    async def consider(self) -> Action | None:
-        """Decide about `a`, wait until that has ended, and return what was noted."""
-        self.restarts.consider("a", sweep_start_ms=BORN_MS)
-        await self.restarts.settle(1000)
-        return self.action
-
-    @property
-    def action(self) -> Action | None:
-        return self.view.resource.bots["a"].action
-
-    @property
-    def words(self) -> str:
-        return self.view.resource.bots["a"].action_reason
-
-    @property
-    def spending(self) -> Spending:
-        return self.view.resource.spending_of("a")
-
-    def verbs(self) -> list[Verb]:
-        return [verb for _, verb, sender in self.cluster.calls if sender == self.name]
-
-
-@pytest.fixture
-async def process() -> Process:
-    made = Process(FakeCluster(spec={"bots": [{"slug": "a"}]}))
-    await made.refresh()
-    made.cluster.calls.clear()
-    return made
-
+from support.examples import SICK, WELL, bot, policy, registry, sweeps
+from support.fake_cluster import FakeCluster
+from support.network import CALL_TIMEOUT_S, Fate, Verb
+from support.restarting import KEY, Process
+from support.virtual_time import BORN_MS
 
 # The order of things
 
@@ -199,161 +81,6 @@ async def test_settling_waits_no_longer_than_it_may_and_ends_nothing(process: Pr
     await process.restarts.settle(10)
     assert process.action is Action.RESTARTED
     await process.restarts.settle(10)
-
-
-# What may have changed meanwhile
-
-
-async def test_after_a_conflict_the_decision_is_made_again_from_fresh_status(process: Process) -> None:
-    process.cluster.annotate("somebody", "was here")
-    assert await process.consider() is Action.RESTARTED
-    assert process.verbs()[:6] == [Verb.LIST, Verb.WRITE, Verb.READ, Verb.LIST, Verb.WRITE, Verb.DELETE]
-    assert len(process.spending.stamps) == 1
-
-
-async def test_restarts_of_another_leader_found_after_a_conflict_count(process: Process) -> None:
-    times = [f"2025-05-09T11:5{minute}:00.000Z" for minute in (1, 5, 9)]
-    process.cluster.status = {"bots": [{"slug": "a", "restartTimes": times}]}
-    process.cluster.version += 1
-    assert await process.consider() is Action.BUDGET_EXHAUSTED
-    assert process.cluster.deletes == []
-    assert process.events == ["HEALTH_HEARTBEAT_RESTART_BUDGET_EXHAUSTED"]
-
-
-async def test_two_leaders_spend_one_budget(process: Process) -> None:
-    process.view.policy = policy(budget=1)
-    other = Process(process.cluster, "op-2")
-    other.view.policy = policy(budget=1)
-    await other.refresh()
-    await asyncio.gather(process.consider(), other.consider())
-    assert len(process.cluster.deletes) == 1
-    assert {process.action, other.action} <= {Action.RESTARTED, Action.BUDGET_EXHAUSTED, Action.AWAITING_RESTART}
-
-
-async def test_a_resource_that_keeps_changing_is_given_up_after_some_tries(process: Process) -> None:
-    original = process.refresh
-
-    async def refresh() -> None:
-        await original()
-        process.cluster.annotate("somebody", str(process.cluster.version))
-
-    process.writer._refresh = refresh
-    process.cluster.annotate("somebody", "was here")
-    assert await process.consider() is Action.RESTART_FAILED
-    assert process.words == "not restarted: what it was decided on kept changing, or the API server was too slow"
-    assert process.verbs().count(Verb.LIST) == MAX_TRIES
-    assert process.spending == Spending()
-
-
-async def changed(process: Process, during: Verb, change: Callable[[], None]) -> Action | None:
-    """Decide about `a` while its call of `during` takes some seconds, in which `change` happens."""
-    process.cluster.doom(during, Fate.SLOW)
-    process.restarts.consider("a", sweep_start_ms=BORN_MS)
-    await asyncio.sleep(1)
-    change()
-    await process.restarts.settle(60)
-    return process.action
-
-
-def answers(process: Process) -> Callable[[], None]:
-    return lambda: process.view.resource.put(
-        sweeps(process.view.resource.bots["a"], WELL, of=process.view.registry.bots["a"])[0]
-    )
-
-
-@pytest.mark.parametrize("during", [Verb.LIST, Verb.WRITE])
-async def test_a_bot_that_answered_meanwhile_is_not_restarted(process: Process, during: Verb) -> None:
-    assert await changed(process, during, answers(process)) is None
-    assert process.cluster.deletes == []
-    assert process.spending == Spending()
-
-
-@pytest.mark.parametrize("during", [Verb.LIST, Verb.WRITE])
-async def test_a_bot_that_was_paused_meanwhile_is_not_restarted(process: Process, during: Verb) -> None:
-    def pause() -> None:
-        process.view.pauses["a"] = Pause(slug="a")
-
-    assert await changed(process, during, pause) is Action.RESTART_PAUSED
-    assert process.cluster.deletes == []
-
-
-@pytest.mark.parametrize("during", [Verb.LIST, Verb.WRITE])
-async def test_a_bot_whose_restarts_were_turned_off_meanwhile_is_not_restarted(process: Process, during: Verb) -> None:
-    def turn_off() -> None:
-        process.view.registry = registry(bot("a", "uid-a-1", auto_restart=False))
-
-    assert await changed(process, during, turn_off) is Action.RESTART_DISABLED
-    assert process.cluster.deletes == []
-
-
-@pytest.mark.parametrize("during", [Verb.LIST, Verb.WRITE])
-async def test_a_smaller_budget_holds_at_once(process: Process, during: Verb) -> None:
-    def shrink() -> None:
-        process.view.policy = policy(budget=0)
-
-    assert await changed(process, during, shrink) is Action.BUDGET_EXHAUSTED
-    assert process.cluster.deletes == []
-
-
-@pytest.mark.parametrize("during", [Verb.LIST, Verb.WRITE])
-async def test_a_storm_that_broke_out_meanwhile_holds_it_back(process: Process, during: Verb) -> None:
-    def storm() -> None:
-        for slug in "bcdef":
-            process.view.resource.put(sweeps(down(slug), SICK)[0])
-
-    assert await changed(process, during, storm) is Action.HELD_BY_BREAKER
-    assert process.cluster.deletes == []
-
-
-@pytest.mark.parametrize("during", [Verb.LIST, Verb.WRITE])
-async def test_a_process_that_lost_its_lease_meanwhile_deletes_nothing(process: Process, during: Verb) -> None:
-    def lose() -> None:
-        process.view.leads = False
-
-    assert await changed(process, during, lose) is Action.AWAITING_RESTART
-    assert process.words == "this process does not hold the lease of the resource"
-    assert process.cluster.deletes == []
-
-
-@pytest.mark.parametrize("during", [Verb.LIST, Verb.WRITE])
-async def test_a_bot_that_left_the_registry_meanwhile_is_not_restarted(process: Process, during: Verb) -> None:
-    def leave() -> None:
-        process.view.registry = registry()
-
-    assert await changed(process, during, leave) is Action.RESTART_REFUSED
-    assert process.words == "it is no longer in the registry"
-    assert process.cluster.deletes == []
-
-
-async def test_a_bot_whose_ledger_is_gone_leaves_no_attempt_behind(process: Process) -> None:
-    def leave() -> None:
-        process.view.registry = registry()
-        process.view.resource.enrol(process.view.registry)
-
-    process.cluster.doom(Verb.WRITE, Fate.SLOW)
-    process.restarts.consider("a", sweep_start_ms=BORN_MS)
-    await asyncio.sleep(1)
-    leave()
-    await process.restarts.settle(60)
-    assert process.cluster.deletes == []
-    assert process.spending == Spending()
-
-
-async def test_an_attempt_older_than_an_interval_is_decided_again(process: Process) -> None:
-    process.view.policy = policy(interval_ms=3000)
-    process.cluster.doom(Verb.WRITE, Fate.SLOW)
-    assert await process.consider() is Action.RESTARTED
-    assert process.verbs().count(Verb.LIST) == 2
-    (delete,) = process.cluster.deletes
-    assert delete.sent_s > CALL_TIMEOUT_S * 0.8
-
-
-async def test_calls_slower_than_the_interval_still_get_a_bot_restarted(process: Process) -> None:
-    process.view.policy = policy(interval_ms=1000)
-    process.restarts._call_timeout_ms = 5000
-    process.cluster.latency_s = 1.1
-    assert await process.consider() is Action.RESTARTED
-    assert len(process.cluster.deletes) == 1
 
 
 # What becomes of the DELETE
@@ -449,7 +176,9 @@ async def test_what_is_cut_short_before_it_was_written_is_not_spent_here(process
     assert process.spending == Spending()
 
 
-async def test_a_fault_of_ours_while_deleting_is_said_and_counts_as_spent(process: Process, logs: list[EventDict]) -> None:
+async def test_a_fault_of_ours_while_deleting_is_said_and_counts_as_spent(
+    process: Process, logs: list[EventDict]
+) -> None:
     def fault(*_: object) -> None:
         raise ZeroDivisionError
 
@@ -462,7 +191,9 @@ async def test_a_fault_of_ours_while_deleting_is_said_and_counts_as_spent(proces
     assert len(process.spending.stamps) == 1
 
 
-async def test_a_fault_of_ours_before_anything_was_written_is_said_and_costs_nothing(process: Process, logs: list[EventDict]) -> None:
+async def test_a_fault_of_ours_before_anything_was_written_is_said_and_costs_nothing(
+    process: Process, logs: list[EventDict]
+) -> None:
     process.cluster.on_write = lambda *_: 1 // 0 and None
     process.restarts.consider("a", sweep_start_ms=BORN_MS)
     await process.restarts.settle(10)

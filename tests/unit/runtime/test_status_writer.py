@@ -119,7 +119,9 @@ async def test_what_was_decided_before_a_read_that_found_anothers_write_is_hande
     assert server.sent == []
 
 
-async def test_what_was_decided_before_anothers_write_is_not_written_by_a_flush_that_waited_for_its_turn(server: Server) -> None:
+async def test_what_was_decided_before_anothers_write_is_not_written_by_a_flush_that_waited_for_its_turn(
+    server: Server,
+) -> None:
     """A write whose fate is unknown holds the turn; meanwhile a read takes over another leader's restart."""
     server.failures = [ApiUnavailable(0, "Timeout", "no answer", maybe_done=True)]
     quiet = asyncio.create_task(server.writer.flush())
@@ -167,7 +169,9 @@ async def test_a_resource_that_changes_all_the_time_is_given_up_after_some_tries
     assert len(server.sent) == MAX_TRIES
 
 
-async def test_a_refusal_or_silence_of_the_api_server_is_raised_and_nothing_is_taken_for_written(server: Server) -> None:
+async def test_a_refusal_or_silence_of_the_api_server_is_raised_and_nothing_is_taken_for_written(
+    server: Server,
+) -> None:
     server.failures = [ApiUnavailable(0, "Timeout", "no answer", maybe_done=True)]
     with pytest.raises(ApiUnavailable):
         await server.writer.flush()
