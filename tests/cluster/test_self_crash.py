@@ -25,7 +25,7 @@ def watched(cluster: Cluster, definition: None, pages: object, tmp_path: Path) -
     assert definition is None
     assert pages
     secret = tmp_path / "secret"
-    secret.write_text("a secret of thirty-two characters")
+    secret.write_text("a-secret-of-thirty-two-characters")
     watchdog = cluster.spawn_in_node(
         [
             PROGRAM,

@@ -44,26 +44,31 @@ def metrics() -> Metrics:
 def test_every_metric_of_the_contract_has_its_name_and_type(metrics: Metrics) -> None:
     metrics.leader(RESOURCE, leading=True)
     metrics.kill_switch(RESOURCE, active=False)
-    types = {family.name.removeprefix(PREFIX): family.type for family in
-             text_string_to_metric_families(metrics.exposition().decode())}
-    assert types.items() >= {
-        "bots_healthy": "gauge",
-        "bots_unhealthy": "gauge",
-        "restarts": "counter",
-        "misses": "counter",
-        "sweep_duration_ms": "histogram",
-        "sweeps": "counter",
-        "bots_registered": "gauge",
-        "bot_up": "gauge",
-        "budget_exhausted": "counter",
-        "last_sweep_timestamp_seconds": "gauge",
-        "sweep_duration_seconds": "histogram",
-        "probe_duration_seconds": "histogram",
-        "pages": "counter",
-        "leader": "gauge",
-        "kill_switch_active": "gauge",
-        "build_info": "gauge",
-    }.items()
+    types = {
+        family.name.removeprefix(PREFIX): family.type
+        for family in text_string_to_metric_families(metrics.exposition().decode())
+    }
+    assert (
+        types.items()
+        >= {
+            "bots_healthy": "gauge",
+            "bots_unhealthy": "gauge",
+            "restarts": "counter",
+            "misses": "counter",
+            "sweep_duration_ms": "histogram",
+            "sweeps": "counter",
+            "bots_registered": "gauge",
+            "bot_up": "gauge",
+            "budget_exhausted": "counter",
+            "last_sweep_timestamp_seconds": "gauge",
+            "sweep_duration_seconds": "histogram",
+            "probe_duration_seconds": "histogram",
+            "pages": "counter",
+            "leader": "gauge",
+            "kill_switch_active": "gauge",
+            "build_info": "gauge",
+        }.items()
+    )
     assert not any(name.endswith("_created") for name, _ in samples(metrics))
 
 
