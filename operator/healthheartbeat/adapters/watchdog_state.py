@@ -6,6 +6,7 @@ the next process, so durations are kept: time spent down is not counted as liste
 
 import json
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -51,6 +52,7 @@ class StateFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
+        self._writing = threading.Lock()
         self.problem = ""
         """Why the file was not read or written; empty where it was."""
 
@@ -71,8 +73,9 @@ class StateFile:
         """Put `content` (`dump`) in the file's place. Blocks: call it in a thread."""
         beside = self._path.with_name(f"{self._path.name}.new")
         try:
-            beside.write_text(content, encoding="utf-8")
-            beside.replace(self._path)
+            with self._writing:  # a write that was given up goes on in its thread
+                beside.write_text(content, encoding="utf-8")
+                beside.replace(self._path)
         except OSError as error:
             self._failed(f"{self._path} cannot be written: {error}")
             return

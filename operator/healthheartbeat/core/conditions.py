@@ -81,7 +81,7 @@ def ready(*, refusal: tuple[str, str] | None, swept: bool, notes: Sequence[str])
     if refusal is not None:
         code, words = refusal
         reason = code if code == "PARAMETER_CHANGE_REQUIRES_APPROVAL" else "InvalidSpec"
-        return Condition("Ready", "False", reason, words)
+        return Condition("Ready", "False", reason, "; ".join((words, *notes)))
     if not swept:
         return Condition("Ready", "Unknown", "Starting", "; ".join(("no sweep has completed yet", *notes)))
     return Condition("Ready", "True", "Sweeping", "; ".join(("every bot is polled at every interval", *notes)))

@@ -94,8 +94,15 @@ class Watched:
 
 
 def limit_ms(interval_ms: int) -> int:
-    """How long silence may last: twice the interval, and a little for a report that is on its way."""
-    return 2 * interval_ms + min(interval_ms // 8, MAX_SLACK_MS)
+    """How long silence may last: twice the interval, and a little for a report that is on its way.
+
+    From 10 s of interval on, a standby's takeover after a crash pages nobody: an interval may have passed since the
+    last report, and the takeover and the first sweep come on top.
+    """
+    limit = 2 * interval_ms
+    if limit >= HANDOVER_MS:
+        limit = max(limit, interval_ms + HANDOVER_MS + interval_ms // 3)
+    return limit + min(interval_ms // 8, MAX_SLACK_MS)
 
 
 def hear(state: Watched | None, beat: Heartbeat, *, age_ms: int, now: Now) -> tuple[Watched, Hearing]:
@@ -111,7 +118,9 @@ def hear(state: Watched | None, beat: Heartbeat, *, age_ms: int, now: Now) -> tu
     cold = is_cold_start(state.marks, beat, before=state.last)
     if state.deleted and not cold and not _forgotten(state, now):
         return state, Hearing.STALE
-    stamps = (*state.cold_starts_ms, now.mono_ms) if cold else state.cold_starts_ms
+    # A new process that takes over after a good-bye begins at 1 too: that is no crash, however often it is rolled out.
+    expected = state.left_ms is not None and state.last is not None and beat.holder != state.last.holder
+    stamps = (*state.cold_starts_ms, now.mono_ms) if cold and not expected else state.cold_starts_ms
     heard = replace(
         state,
         interval_ms=beat.interval_ms,

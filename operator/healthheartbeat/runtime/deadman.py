@@ -99,9 +99,12 @@ class Deadman:
         self._enter(state, now)
         return hearing
 
-    def gone(self, name: str) -> None:
-        """Take that a resource was deleted. Raises TooManyError."""
+    def gone(self, name: str, *, age_ms: int = 0) -> None:
+        """Take that a resource was deleted `age_ms` ago; what was heard since counts more. Raises TooManyError."""
         now = self._now()
+        state = self._states.get(name)
+        if age_ms and state is not None and state.heard_ms is not None and now.mono_ms - age_ms < state.heard_ms:
+            return
         self._enter(deadman.gone(self._room_for(name), name, now=now), now)
 
     def leaving(self, name: str, holder: str) -> None:
@@ -140,10 +143,16 @@ class Deadman:
             else:
                 self._judge(state, now)
         self._metrics.observe({state.name: _observed(state, now) for state in self._states.values()})
-        if not self._silent and self._ping_due(now):
+        if self._well() and self._ping_due(now):
             self._pinged_ms = now.mono_ms
             self._ping()
         self.turned = now
+
+    def _well(self) -> bool:
+        """Whether somebody is known to sweep, and nobody is silent; a watchdog that has heard nothing knows nothing."""
+        return not self._silent and any(
+            state.heard_ms is not None and not state.deleted for state in self._states.values()
+        )
 
     def _room_for(self, name: str) -> Watched | None:
         if name not in self._states and len(self._states) >= MAX_RESOURCES:

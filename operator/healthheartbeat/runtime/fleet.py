@@ -134,6 +134,8 @@ class Fleet:
                 self._fault.set_exception(error)
         elif again is not None:
             self.saw(again)
+        elif not task.cancelled():
+            self._deleted("/".join(key))  # it ended by itself: the API server knows no such resource
 
     def _keep(self, key: tuple[str, str], spent: Mapping[str, Spending]) -> None:
         """Remember what was spent under a name, besides what is known already."""

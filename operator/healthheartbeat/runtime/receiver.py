@@ -102,8 +102,9 @@ class Receiver:
         age_ms = report_intake.age_ms(request.headers.get(AGE_HEADER))
         return {"status": str(self._deadman.hear(report_intake.heartbeat(body), age_ms=age_ms))}
 
-    def _deletion(self, body: bytes, _request: web.BaseRequest) -> dict[str, Any]:
-        self._deadman.gone(report_intake.deletion(body))
+    def _deletion(self, body: bytes, request: web.BaseRequest) -> dict[str, Any]:
+        age_ms = report_intake.age_ms(request.headers.get(AGE_HEADER))
+        self._deadman.gone(report_intake.deletion(body), age_ms=age_ms)
         return {"status": "ok"}
 
     def _left(self, body: bytes, _request: web.BaseRequest) -> dict[str, Any]:

@@ -153,6 +153,8 @@ class RollCall:
             except NotFound:
                 self._deadman.gone(state.name)
                 self._seen.pop(state.name, None)
+            except ApiError as error:  # nothing definite of this one; the others are looked at all the same
+                log.warning("RESOURCE_NOT_READ", healthheartbeat=state.name, reason=str(error))
 
     async def _pause(self) -> None:
         """Wait for the next reading, or until a resource falls silent or one that is silent may be marked."""

@@ -73,7 +73,7 @@ def virtually(story: Coroutine[Any, Any, None]) -> None:
     run(story)
 
 
-@pytest.mark.parametrize("interval_ms", [1_000, 10_000, 300_000])
+@pytest.mark.parametrize("interval_ms", [1_000, 9_000, 30_000, 300_000])
 def test_silence_is_paged_within_twice_the_interval_and_one_evaluation_step(interval_ms: int) -> None:
     async def story() -> None:
         async with working() as desk:
@@ -97,6 +97,18 @@ def test_a_day_of_reports_in_time_is_a_day_without_a_page() -> None:
                 await asyncio.sleep(59 if sequence % 2 else 1)
             assert desk.sink.said() == []
             assert len(desk.pings) == pytest.approx(86_400 / 10, rel=0.1)
+
+    virtually(story())
+
+
+def test_a_watchdog_that_has_heard_nothing_says_of_nobody_that_all_is_well() -> None:
+    async def story() -> None:
+        async with working() as desk:
+            await asyncio.sleep(120)
+            assert desk.pings == []
+            desk.hear(1)
+            await asyncio.sleep(20)
+            assert desk.pings != []
 
     virtually(story())
 
