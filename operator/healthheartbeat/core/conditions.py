@@ -72,19 +72,23 @@ def restarts_allowed(*, auto_restart: bool, storm: bool, paused: Iterable[str]) 
     return Condition("RestartsAllowed", "True", "WithinBudget", "bots that go down are restarted within their budget")
 
 
-def ready(*, refusal: tuple[str, str] | None, swept: bool, notes: Sequence[str]) -> Condition:
+def ready(
+    *, refusal: tuple[str, str] | None, swept: bool, notes: Sequence[str], paging: Sequence[str] = ()
+) -> Condition:
     """Whether this resource is being watched as asked.
 
     `refusal`: code and words of a spec that was not taken, and what is in force instead. `notes`: what a reader of a
-    healthy resource should still know, such as late detection or an active kill switch.
+    healthy resource should still know, such as late detection or an active kill switch. `paging`: what keeps pages from
+    arriving, or our own silence from being noticed; it shows in the condition's reason too.
     """
     if refusal is not None:
         code, words = refusal
         reason = code if code == "PARAMETER_CHANGE_REQUIRES_APPROVAL" else "InvalidSpec"
-        return Condition("Ready", "False", reason, "; ".join((words, *notes)))
+        return Condition("Ready", "False", reason, "; ".join((words, *paging, *notes)))
     if not swept:
-        return Condition("Ready", "Unknown", "Starting", "; ".join(("no sweep has completed yet", *notes)))
-    return Condition("Ready", "True", "Sweeping", "; ".join(("every bot is polled at every interval", *notes)))
+        return Condition("Ready", "Unknown", "Starting", "; ".join(("no sweep has completed yet", *paging, *notes)))
+    reason = "PagingImpaired" if paging else "Sweeping"
+    return Condition("Ready", "True", reason, "; ".join(("every bot is polled at every interval", *paging, *notes)))
 
 
 def render(

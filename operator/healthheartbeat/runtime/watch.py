@@ -106,7 +106,8 @@ class Watch:
             if reading.refusal
             else None,
             swept=self.report is not None,
-            notes=(*reading.notes, *self.paging_notes),
+            notes=reading.notes,
+            paging=self.paging_notes,
         )
         policy = self.policy
         paused = [slug for slug, pause in reading.pauses.items() if pause.active(now.wall_ms) and slug in resource.bots]

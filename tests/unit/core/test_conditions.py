@@ -101,6 +101,9 @@ def test_a_refused_spec_is_not_ready_and_says_so_in_the_seeds_code() -> None:
 def test_ready_is_unknown_until_the_first_sweep_and_carries_its_notes() -> None:
     starting = conditions.ready(refusal=None, swept=False, notes=("detection latency increased",))
     assert (starting.status, starting.message) == ("Unknown", "no sweep has completed yet; detection latency increased")
+    impaired = conditions.ready(refusal=None, swept=True, notes=(), paging=("nobody will be paged",))
+    assert (impaired.status, impaired.reason) == ("True", "PagingImpaired")
+    assert impaired.message.endswith("; nobody will be paged")
     swept = conditions.ready(refusal=None, swept=True, notes=())
     assert (swept.status, swept.message) == ("True", "every bot is polled at every interval")
 
