@@ -18,7 +18,8 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	scripts/venv $(PYTHON) $(VENV)
 	@touch $@
 
-check: lint types unit ## The fast inner loop: lint, types, unit and property tests
+check: lint types ## The fast inner loop: lint, types, unit tests, and the properties tried lightly
+	HYPOTHESIS_PROFILE=quick $(BIN)/pytest -q tests/unit tests/property
 
 lint: setup ## ruff, import-linter, yamllint
 	$(BIN)/ruff check .
@@ -29,12 +30,12 @@ lint: setup ## ruff, import-linter, yamllint
 types: setup ## mypy, strict
 	$(BIN)/mypy
 
-unit: setup ## Unit and property tests; the core's branches must all be covered
-	$(BIN)/pytest tests/unit tests/property --cov=healthheartbeat.core --cov-branch --cov-fail-under=100
+unit: setup ## Unit and property tests; every branch of the core must be covered
+	$(BIN)/pytest -q tests/unit tests/property --cov=healthheartbeat.core --cov-branch --cov-fail-under=100
 
 test: lint types unit ## Everything: all tiers, set-up included
 	$(BIN)/python -m harness build
-	$(BIN)/pytest tests/api tests/cluster --cluster=$(CLUSTER)
+	$(BIN)/pytest -v --no-header tests/api tests/cluster --cluster=$(CLUSTER)
 
 demo: setup ## 97 bots: one dies, one hangs, one turns zombie, one crash-loops. On a cluster with CLUSTER=onenode|kind|current
 	$(BIN)/python -m demo $(if $(filter command environment,$(firstword $(origin CLUSTER))),--cluster=$(CLUSTER))

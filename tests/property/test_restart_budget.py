@@ -68,7 +68,8 @@ class Operators(RuleBasedStateMachine):
         self.alive: list[MadeWorld] = []
         self.everyone: list[MadeWorld] = []
         self.skews: list[Skew] = []
-        self.down_since: dict[str, float] = {}
+        self.paged: dict[str, tuple[float, str]] = {}
+        self.started_s: dict[str, float] = {}
         self.broken: list[str] = []
         self.exits = contextlib.ExitStack()
         self.logs = self.exits.enter_context(capture_logs())
@@ -126,6 +127,7 @@ class Operators(RuleBasedStateMachine):
             self.everyone.append(world)
 
         self.do(begin())
+        self.started_s[self.everyone[-1].holder] = self.loop.time()
         self.note_clock(self.everyone[-1])
 
     @precondition(lambda self: len(self.alive) == 2)
@@ -203,14 +205,15 @@ class Operators(RuleBasedStateMachine):
                 self.broken.append(f"{sender} writes {slug} as Healthy, silent for {self.silent_for_s(world, slug)} s")
             was, is_now = (AlertName.BOT_DOWN in one.get("firing", ()) for one in (old.get(slug, {}), entry))
             if is_now and not was:
-                self.down_since[slug] = now_s
-            if (
-                was
-                and not is_now
-                and len(self.alive) < 2
-                and not self.answered_since(slug, self.down_since[slug] - 5.1)
-            ):
-                self.broken.append(f"{sender} drops the page of {slug}, which never answered well")
+                self.paged[slug] = now_s, sender
+            if was and not is_now:
+                at_s, author = self.paged[slug]
+                # A second leader that was there before the page knows nothing of it; that is what leases are for.
+                knew_it = sender == author or self.started_s[sender] > at_s
+                if knew_it and not self.answered_since(
+                    slug, at_s - 5.1
+                ):  # before it was paged about it had missed twice
+                    self.broken.append(f"{sender} drops the page of {slug}, which never answered well")
 
     def silent_for_s(self, world: MadeWorld, slug: str) -> float:
         return self.loop.time() - world.last_well_s.get(slug, 0.0)
