@@ -16,6 +16,9 @@ from healthheartbeat.core.ledger import BotLedger
 from healthheartbeat.core.policy import Policy
 from healthheartbeat.core.registry import Bot
 
+LISTED_AFTER_MS = 30_000
+"""How long the list of a Service's endpoints may lag behind a pod's creation before that is worth a word."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodFacts:
@@ -111,7 +114,7 @@ def decide(ledger: BotLedger, bot: Bot, pods: Iterable[PodFacts], *, policy: Pol
             victims.append(pod)
     if not victims:
         decision = _nothing_to_delete(
-            ledger, bot, facts, refusals=refusals, awaited=awaited, threshold=policy.threshold
+            ledger, bot, facts, refusals=refusals, awaited=awaited, threshold=policy.threshold, now=now
         )
         return replace(decision, stuck=stuck)
     if storm:
@@ -190,6 +193,13 @@ def _awaited(pod: PodFacts, ledger: BotLedger, bot: Bot, now: Now) -> str:
     return ""
 
 
+def _is_coming_or_going(pod: PodFacts, now: Now) -> bool:
+    """Whether this pod is on its way, in either direction; one that has just started may not be listed yet."""
+    if pod.terminating or not (pod.running or pod.finished):
+        return True
+    return pod.running and now.wall_ms - pod.created_ms < LISTED_AFTER_MS
+
+
 def _nothing_to_delete(
     ledger: BotLedger,
     bot: Bot,
@@ -198,6 +208,7 @@ def _nothing_to_delete(
     refusals: list[str],
     awaited: list[str],
     threshold: int,
+    now: Now,
 ) -> Decision:
     """Refused or awaited, in words: why no pod of the bot may be deleted."""
     if refusals:
@@ -206,7 +217,7 @@ def _nothing_to_delete(
         return Decision(action=Action.AWAITING_RESTART, words="; ".join(awaited))
     if not facts:
         return _refused(f"Service {bot.service} selects no pod: there is nothing to restart")
-    coming = sorted(pod.name for pod in facts.values() if pod.terminating or not (pod.running or pod.finished))
+    coming = sorted(pod.name for pod in facts.values() if _is_coming_or_going(pod, now))
     if coming:
         return Decision(action=Action.AWAITING_RESTART, words=f"waiting for pod {', '.join(coming)}")
     if ledger.evidence(threshold):

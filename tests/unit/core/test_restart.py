@@ -292,3 +292,8 @@ def test_a_terminating_pod_within_its_grace_is_no_page(stuck_after_ms: int | Non
 def test_a_stuck_pod_is_said_beside_whatever_is_decided(changes: dict[str, Any]) -> None:
     stuck = facts("old", terminating=True, stuck_after_ms=BORN_MS - 1)
     assert decided(facts(), stuck, **changes).stuck == ("pod-old",)
+
+
+def test_a_pod_that_has_just_started_may_not_be_listed_behind_its_service_yet() -> None:
+    decision = decided(facts("new", created_ms=BORN_MS - 1000), of=down(pods={}))
+    assert (decision.action, decision.words) == (Action.AWAITING_RESTART, "waiting for pod pod-new")

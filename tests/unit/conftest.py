@@ -1,9 +1,0 @@
-"""Unit tests run in virtual time."""
-
-import asyncio
-
-
-def pytest_configure() -> None:
-    # looptime asks the policy for its loop even around tests that have none; asked before any was set, Python 3.11
-    # makes one that nobody closes.
-    asyncio.set_event_loop(None)
