@@ -69,7 +69,7 @@ class Sink(FakeSink):
 
 
 class Process(MadeProcess):
-    """With a real page board. `sweeping_since_s`: when it began its term."""
+    """With a real page board."""
 
     def __init__(self, cluster: FakeCluster, lease: LeaseServer, holder: str, sinks: Sequence[FakeSink]) -> None:
         super().__init__(cluster, lease, holder)
@@ -287,10 +287,8 @@ class Operators(RuleBasedStateMachine):
             for task in left:
                 task.cancel()
 
-            async def gathered() -> None:
-                await asyncio.gather(*left, return_exceptions=True)
-
-            self.do(gathered())
+            if left:
+                self.do(asyncio.wait(left))
         finally:
             asyncio.set_event_loop(None)
             self.loop.close()

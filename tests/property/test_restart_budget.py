@@ -269,4 +269,4 @@ async def _gathered(tasks: set["asyncio.Task[Any]"]) -> None:
 
 
 TestTheRestartBudget = Operators.TestCase
-TestTheRestartBudget.settings = settings()
+TestTheRestartBudget.settings = settings(max_examples=settings().max_examples // 2)
