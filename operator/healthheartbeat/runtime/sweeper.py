@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from healthheartbeat.adapters.kube.errors import NotFound
-from healthheartbeat.api.codes import AlertName
+from healthheartbeat.api.codes import AlertName, ReasonCode
 from healthheartbeat.core.budget import Spending
 from healthheartbeat.core.clock import Now
 from healthheartbeat.core.ledger import Missed
@@ -73,6 +73,7 @@ class Sweeper:
         self._at_close: list[str] = []
         self._pager = Pager(self.watch, world)
         self._cold = True
+        self._kill_switch: bool | None = None
         self.completed: Now | None = None
         """When the last sweep was completed."""
 
@@ -189,7 +190,7 @@ class Sweeper:
         self.completed = now
         world.report(report)
         self._pager.say()
-        world.metrics.kill_switch(self.key, sweep.kill_switch)
+        self._note_kill_switch(active=sweep.kill_switch)
         world.metrics.sweep(
             self.key,
             duration_ms=report.sweep_duration_ms,
@@ -206,6 +207,13 @@ class Sweeper:
             overrun=overrun,
         )
         self._writer.save()
+
+    def _note_kill_switch(self, *, active: bool | None) -> None:
+        """Decision 24: said when it goes on, or is no longer known to be on; checks go on whatever it is."""
+        self._world.metrics.kill_switch(self.key, active)
+        if True in (active, self._kill_switch) and active is not self._kill_switch:
+            self._announcer.said(ReasonCode.KILL_SWITCH_ACTIVE, active=active)
+        self._kill_switch = active
 
     def _note_staleness(self, age_ms: int) -> None:
         """Decision 23: said when the registry goes stale, paged about when it stays so."""

@@ -86,6 +86,17 @@ async def test_a_sweep_that_was_asked_for_stays_away_from_the_one_before() -> No
     await world.stop()
 
 
+async def test_a_kill_switch_is_said_when_it_goes_on_and_when_it_goes_off(logs: list[EventDict]) -> None:
+    world = await watching(cluster())
+    for active in (False, True, True, False, False):
+        world.kill_switch = active
+        await world.sweeps(2)
+    said = [entry["active"] for entry in logs if entry["event"] == "KILL_SWITCH_ACTIVE"]
+    assert said == [True, False]
+    assert world.reports[-1].healthy_count == 3, "checks go on"
+    await world.stop()
+
+
 async def test_a_kill_switch_read_long_ago_is_not_said_to_be_off() -> None:
     world = await watching(cluster())
     world.kill_switch = False
