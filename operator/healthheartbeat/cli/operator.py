@@ -11,9 +11,9 @@ import uvloop
 from healthheartbeat.adapters import logs
 from healthheartbeat.adapters.kube.errors import CredentialsError
 from healthheartbeat.adapters.secret_file import SecretError
+from healthheartbeat.cli import flags
+from healthheartbeat.cli.flags import PREFIX
 from healthheartbeat.runtime import process
-
-PREFIX = "HEALTHHEARTBEAT_"
 
 
 def operator(
@@ -25,28 +25,18 @@ def operator(
     all_namespaces: Annotated[
         bool, typer.Option("--all-namespaces", envvar=PREFIX + "ALL_NAMESPACES", help="Watch those of all namespaces.")
     ] = False,
-    kubeconfig: Annotated[
-        Path | None, typer.Option(envvar=PREFIX + "KUBECONFIG", help="Unset: KUBECONFIG, or the pod's own account.")
-    ] = None,
+    kubeconfig: flags.Kubeconfig = None,
     bind: Annotated[str, typer.Option(envvar=PREFIX + "BIND", help="Address of its own endpoints.")] = "0.0.0.0",  # noqa: S104 - the kubelet and Prometheus come from outside the pod
-    port: Annotated[int, typer.Option(envvar=PREFIX + "PORT", min=1, max=65535)] = 8080,
-    alertmanager_url: Annotated[
-        list[str] | None,
-        typer.Option(envvar=PREFIX + "ALERTMANAGER_URL", help="An Alertmanager to page through; may be given again."),
-    ] = None,
-    notify_file: Annotated[
-        Path | None,
-        typer.Option(envvar=PREFIX + "NOTIFY_FILE", help="File with apprise URLs of people to page directly."),
-    ] = None,
+    port: flags.Port = 8080,
+    alertmanager_url: flags.AlertmanagerUrls = None,
+    notify_file: flags.NotifyFile = None,
     notify_reminder: Annotated[
         int,
         typer.Option(
             envvar=PREFIX + "NOTIFY_REMINDER", min=0, help="Seconds between reminders while something fires; 0: none."
         ),
     ] = 3600,
-    runbook_url: Annotated[
-        str, typer.Option(envvar=PREFIX + "RUNBOOK_URL", help="Address of the runbook that pages link to.")
-    ] = "",
+    runbook_url: flags.RunbookUrl = "",
     registry_stale_after: Annotated[
         int, typer.Option(envvar=PREFIX + "REGISTRY_STALE_AFTER", min=1, help="Seconds; the registry is stale then.")
     ] = 300,
@@ -69,9 +59,7 @@ def operator(
     heartbeat_url: Annotated[
         str, typer.Option(envvar=PREFIX + "HEARTBEAT_URL", help="An external dead-man service, pinged at every sweep.")
     ] = "",
-    log_level: Annotated[
-        str, typer.Option(envvar=PREFIX + "LOG_LEVEL", help="debug, info, warning or error.")
-    ] = "info",
+    log_level: flags.LogLevel = "info",
 ) -> None:
     """Watch over the bots of HealthHeartbeat resources: poll, page, restart."""
     if bool(namespace) == all_namespaces:

@@ -9,9 +9,9 @@ import uvloop
 
 from healthheartbeat.adapters import logs
 from healthheartbeat.adapters.secret_file import SecretError
+from healthheartbeat.cli import flags
+from healthheartbeat.cli.flags import PREFIX
 from healthheartbeat.runtime import watchdog as process
-
-PREFIX = "HEALTHHEARTBEAT_"
 
 
 def watchdog(
@@ -30,35 +30,23 @@ def watchdog(
         bool,
         typer.Option("--all-namespaces", envvar=PREFIX + "ALL_NAMESPACES", help="Look for those of all namespaces."),
     ] = False,
-    kubeconfig: Annotated[
-        Path | None, typer.Option(envvar=PREFIX + "KUBECONFIG", help="Unset: KUBECONFIG, or the pod's own account.")
-    ] = None,
+    kubeconfig: flags.Kubeconfig = None,
     bind: Annotated[str, typer.Option(envvar=PREFIX + "BIND", help="Address to listen on.")] = "0.0.0.0",  # noqa: S104 - the operator comes from another pod
-    port: Annotated[int, typer.Option(envvar=PREFIX + "PORT", min=1, max=65535)] = 8081,
-    alertmanager_url: Annotated[
-        list[str] | None,
-        typer.Option(envvar=PREFIX + "ALERTMANAGER_URL", help="An Alertmanager to page through; may be given again."),
-    ] = None,
-    notify_file: Annotated[
-        Path | None,
-        typer.Option(envvar=PREFIX + "NOTIFY_FILE", help="File with apprise URLs of people to page directly."),
-    ] = None,
+    port: flags.Port = 8081,
+    alertmanager_url: flags.AlertmanagerUrls = None,
+    notify_file: flags.NotifyFile = None,
     heartbeat_url: Annotated[
         str,
         typer.Option(
             envvar=PREFIX + "HEARTBEAT_URL", help="An external dead-man service, pinged while none is silent."
         ),
     ] = "",
-    runbook_url: Annotated[
-        str, typer.Option(envvar=PREFIX + "RUNBOOK_URL", help="Address of the runbook that pages link to.")
-    ] = "",
+    runbook_url: flags.RunbookUrl = "",
     state_file: Annotated[
         Path | None,
         typer.Option(envvar=PREFIX + "STATE_FILE", help="Where it keeps what it knows, for its own restart."),
     ] = None,
-    log_level: Annotated[
-        str, typer.Option(envvar=PREFIX + "LOG_LEVEL", help="debug, info, warning or error.")
-    ] = "info",
+    log_level: flags.LogLevel = "info",
 ) -> None:
     """Page when HealthHeartbeat itself falls silent: the deadman, a process of its own.
 

@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -35,6 +35,7 @@ from healthheartbeat.api.report import OperationsReport
 from healthheartbeat.runtime import handlers
 from healthheartbeat.runtime.candidate import Candidate
 from healthheartbeat.runtime.clock import system_clock
+from healthheartbeat.runtime.ending import end, first_end
 from healthheartbeat.runtime.endpoints import serve
 from healthheartbeat.runtime.fleet import Fleet
 from healthheartbeat.runtime.leadership import Leadership
@@ -142,36 +143,20 @@ async def run(settings: Settings) -> int:
                 "lookout": asyncio.create_task(lookout.run(), name="lookout"),
             }
             try:
-                return await _first_end(parts)
+                return await first_end(parts, of="operator")
             finally:
                 await pages.flush(LAST_WORDS_S)  # ahead of the sweepers' end, which drops what was not taken
                 witnesses.leaving([sweeper.key for sweeper in fleet.sweepers], holder)
-                await _end(parts["sweepers"])
+                await end(parts["sweepers"])
                 await witnesses.flush(LAST_WORDS_S)
                 await events.drain(FLUSH_S)
-                await _end(*parts.values())
+                await end(*parts.values())
 
 
 def _notify(settings: Settings) -> NotifySettings | None:
     if settings.notify_file is None:
         return None
     return NotifySettings(path=settings.notify_file, pace=Pace(reminder_s=settings.notify_reminder_s))
-
-
-async def _first_end(parts: Mapping[str, asyncio.Task[Any]]) -> int:
-    """Wait until one of the parts ends, and say which and why: 0 where it was told to, 1 where it failed."""
-    await asyncio.wait(parts.values(), return_when=asyncio.FIRST_COMPLETED)
-    code = 0
-    for name, task in parts.items():
-        if not task.done():
-            continue
-        error = task.exception() if not task.cancelled() else None
-        if name == "signals" and error is None:
-            log.info("STOPPING", reason="told to stop")
-        else:
-            code = 1
-            log.error("STOPPING", reason=f"a part of the operator ended: {name}", exc_info=error)
-    return code
 
 
 async def _signals(stop: asyncio.Event) -> None:
@@ -201,12 +186,6 @@ async def _contact(client: KubeClient, namespaces: Sequence[str], reached: async
             reached.set()
             log.info("WATCHING", namespaces=list(namespaces) or "all")
     await asyncio.get_running_loop().create_future()
-
-
-async def _end(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _witnesses(settings: Settings) -> Witnesses:

@@ -5,7 +5,7 @@ It shares nothing with the operator but the alert sinks and a secret: no memory,
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ from healthheartbeat.adapters.watchdog_metrics import WatchdogMetrics
 from healthheartbeat.adapters.watchdog_state import StateFile
 from healthheartbeat.runtime.clock import system_clock
 from healthheartbeat.runtime.deadman import Deadman
+from healthheartbeat.runtime.ending import end, first_end
 from healthheartbeat.runtime.receiver import Receiver, receiving
 from healthheartbeat.runtime.roll_call import RollCall
 
@@ -91,13 +92,13 @@ async def run(settings: Settings) -> int:
             parts["state"] = _saving(file, lambda: watchdog_state.dump(deadman.states, now=system_clock()))
         tasks = {name: asyncio.create_task(part, name=name) for name, part in parts.items()}
         try:
-            return await _first_end(tasks)
+            return await first_end(tasks, of="watchdog")
         finally:
-            await _end(*(task for name, task in tasks.items() if name != "pages"))
+            await end(*(task for name, task in tasks.items() if name != "pages"))
             if file is not None:
                 file.write(watchdog_state.dump(deadman.states, now=system_clock()))
             await pages.flush(FLUSH_S)
-            await _end(tasks["pages"])
+            await end(tasks["pages"])
 
 
 async def _saving(file: StateFile, content: Callable[[], str]) -> None:
@@ -113,24 +114,6 @@ async def _signals() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
-
-
-async def _first_end(tasks: Mapping[str, asyncio.Task[None]]) -> int:
-    """Wait until one of the parts ends, and say which and why: 0 where it was told to, 1 where it failed."""
-    await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_COMPLETED)
-    failed = {name: task for name, task in tasks.items() if task.done() and name != "signals"}
-    for name, task in failed.items():
-        error = None if task.cancelled() else task.exception()
-        log.error("STOPPING", reason=f"a part of the watchdog ended: {name}", exc_info=error)
-    if not failed:
-        log.info("STOPPING", reason="told to stop")
-    return 1 if failed else 0
-
-
-async def _end(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _nobody_to_ping() -> None:
