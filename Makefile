@@ -7,7 +7,7 @@ CLUSTER ?= onenode
 export PYTHONPATH := tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint types unit test demo bench cluster cluster-down crds clean
+.PHONY: help setup check lint types unit test demo bench cluster cluster-down crds lock clean
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,12 @@ cluster-down: setup ## End it and remove what it left
 
 crds: setup ## Render crds/ from the Python types
 	$(BIN)/python -m healthheartbeat.api.crd > crds/healthheartbeats.gov.polytraders.io.yaml
+
+lock: ## Lock the requirements anew, with hashes, for every platform (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  pyproject.toml -o requirements/runtime.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --group dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
 
 clean: ## Remove the virtual environment and caches of tools (not the cluster's programs)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
