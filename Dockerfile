@@ -41,10 +41,13 @@ ENV PATH=/opt/healthheartbeat/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECO
 USER 65532:65532
 WORKDIR /
 ENTRYPOINT ["healthheartbeat"]
-ARG VERSION=0.0.0
+ARG VERSION=2.1.0
 ARG REVISION=unknown
+ARG SOURCE=""
 LABEL org.opencontainers.image.title="healthheartbeat" \
       org.opencontainers.image.description="Kubernetes operator that keeps watch over a fleet of trading bots" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.vendor="Polytraders" \
+      org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

@@ -21,11 +21,12 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 check: lint types ## The fast inner loop: lint, types, unit tests, and the properties tried lightly
 	HYPOTHESIS_PROFILE=quick $(BIN)/pytest -q tests/unit tests/property
 
-lint: setup ## ruff, import-linter, yamllint
+lint: setup ## ruff, import-linter, yamllint, hadolint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/yamllint --strict .
+	$(BIN)/hadolint Dockerfile
 
 types: setup ## mypy, strict
 	$(BIN)/mypy

@@ -35,7 +35,7 @@ def pages(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Callabl
             f"--config.file={config}",
             f"--storage.path={folder}",
             "--cluster.listen-address=",
-            f"--web.listen-address={ALERTMANAGER.removeprefix('http://')}",
+            f"--web.listen-address=:{ALERTMANAGER.rpartition(':')[2]}",  # pods reach it at the node's address
         ],
         log=folder / "log",
         name="alertmanager",
