@@ -79,12 +79,25 @@ class AnswerReader:
         return self._received
 
     def feed(self, data: bytes) -> Verdict | None:
-        """Take the next bytes; give the verdict as soon as there is one, None while more is needed."""
+        """Take the next bytes; give the verdict as soon as there is one, None while more is needed.
+
+        The parser is never fed across a limit: what is too much must not depend on how the bytes were cut on their way.
+        """
+        while data and self._verdict is None:
+            room = (MAX_ANSWER_BYTES if self._in_body else MAX_HEADER_BYTES) - self._received
+            if room == 0:
+                return self._refuse_endless()
+            self._take(data[:room])
+            data = data[room:]
+        return self._verdict
+
+    def _take(self, data: bytes) -> None:
         self._received += len(data)
         if len(self._first) < len(_HTTP_1):
             self._first = (self._first + data)[: len(_HTTP_1)]
             if not _HTTP_1.startswith(self._first):
-                return self._refuse(self._no_http())
+                self._refuse(self._no_http())
+                return
         try:
             self._parser.feed_data(data)
         except HttpParserError as error:
@@ -94,7 +107,6 @@ class AnswerReader:
                 self._refuse(f"not a valid HTTP answer: {error}")
         except HttpParserUpgrade:  # pragma: no cover - a 101 is judged at its headers; kept so that none can get out
             self._refuse("the bot wants to speak another protocol")
-        return self._verdict or self._refuse_endless()
 
     def end(self) -> Verdict:
         """Take the end of the connection. An answer that says nothing of its length is complete now (RFC 9112, 6.3);
@@ -190,12 +202,10 @@ class AnswerReader:
         self._refuse(message)
         raise _DecidedError
 
-    def _refuse_endless(self) -> Verdict | None:
-        if not self._in_body and self._received > MAX_HEADER_BYTES:
-            return self._refuse(f"more than {MAX_HEADER_BYTES} bytes of headers")
-        if self._received > MAX_ANSWER_BYTES:
+    def _refuse_endless(self) -> Verdict:
+        if self._in_body:
             return self._refuse(f"more than {MAX_ANSWER_BYTES} bytes around a body of {self._body_bytes}")
-        return None
+        return self._refuse(f"more than {MAX_HEADER_BYTES} bytes of headers")
 
     def _no_http(self) -> str:
         if self._first.startswith(_TLS_RECORDS):

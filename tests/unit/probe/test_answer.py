@@ -82,6 +82,20 @@ def test_headers_in_one_piece_are_bounded_as_well() -> None:
     assert verdict == Verdict.miss(MissReason.INVALID_BODY, "more than 16384 bytes of headers")
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        with_length(body("s"), head=OK + b"A:" + b" " * 20_000 + b"b\r\n"),  # blanks around a value are no part of it
+        OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"1;" + b"x" * 530_000 + b"\r\n{\r\n1\r\n}\r\n0\r\n\r\n",
+    ],
+    ids=["headers", "answer"],
+)
+def test_the_limits_are_the_same_however_the_bytes_are_cut(data: bytes) -> None:
+    verdicts = {read([data[at : at + size] for at in range(0, len(data), size)]) for size in (1000, 65_536, len(data))}
+    assert len(verdicts) == 1, verdicts
+    assert verdicts.pop().message.startswith("more than ")
+
+
 def test_what_the_parsers_own_callbacks_refuse_is_a_miss(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise HttpParserError("invalid headers state")
