@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from harness.apiserver import ApiServer
+from harness.cluster import KubernetesApi
 from healthheartbeat.adapters.kube import credentials
 from support.herd import LOADING
 
@@ -27,7 +27,7 @@ class ApiProxy:
     Set `delay_s` or `status` at any time; a watch under way is cut by `cut`. `calls`: how many came.
     """
 
-    apiserver: ApiServer
+    apiserver: KubernetesApi
     folder: Path
     delay_s: float = 0.0
     status: int | None = None
@@ -141,13 +141,19 @@ class ApiProxy:
             return web.Response(status=502)
 
 
+def _here(call: Callable[[], None]) -> None:
+    call()
+
+
 @contextmanager
-def proxied(apiserver: ApiServer, folder: Path) -> Iterator[ApiProxy]:
-    """A proxy for a block."""
+def proxied(
+    apiserver: KubernetesApi, folder: Path, *, within: Callable[[Callable[[], None]], object] = _here
+) -> Iterator[ApiProxy]:
+    """A proxy for a block; `within` calls what it is given in the network where the proxy is to be."""
     proxy = ApiProxy(apiserver, folder)
     ready: Future[None] = Future()
     stop: Future[asyncio.Event] = Future()
-    thread = threading.Thread(target=proxy.serve, args=(ready, stop), name="API proxy")
+    thread = threading.Thread(target=within, args=(lambda: proxy.serve(ready, stop),), name="API proxy")
     thread.start()
     try:
         ready.result(10)

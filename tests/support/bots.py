@@ -15,9 +15,16 @@ def service_of(slug: str) -> str:
 
 
 def deployment(
-    slug: str, image: str, *, replicas: int = 1, port: int = PORT, flags: tuple[str, ...] = (), probed: bool = False
+    slug: str,
+    image: str,
+    *,
+    replicas: int = 1,
+    port: int = PORT,
+    flags: tuple[str, ...] = (),
+    probed: bool = False,
+    labels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The Deployment of one bot; `probed`: with a readiness probe of the kubelet's."""
+    """The Deployment of one bot; `probed`: with a readiness probe of the kubelet's; `labels`: more of its pods."""
     name = service_of(slug)
     container: dict[str, Any] = {
         "name": "bot",
@@ -41,7 +48,7 @@ def deployment(
             "selector": {"matchLabels": {"bot": name}},
             "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": {
-                "metadata": {"labels": {"bot": name}},
+                "metadata": {"labels": {"bot": name, **(labels or {})}},
                 "spec": {"terminationGracePeriodSeconds": 1, "containers": [container]},
             },
         },
@@ -132,6 +139,10 @@ class Bots:
         """Break a bot, or mend it: the pod `uid`, or its only one."""
         ips = self.ips(slug)
         (ip,) = [ips[uid]] if uid else ips.values()
+        self.control_at(ip, port=port, **fault)
+
+    def control_at(self, ip: str, *, port: int = PORT, **fault: Any) -> None:
+        """Break or mend the bot at this address, also while nobody can say whose it is."""
         reply = self.cluster.fetch(
             f"http://{ip}:{port}/control",
             method="POST",

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +54,18 @@ class Operator:
         return self._cluster.fetch(self.url + path)
 
 
-def spawn(cluster: Cluster, folder: Path, *flags: str, port: int = 18080, name: str = "operator") -> Operator:
+def spawn(
+    cluster: Cluster,
+    folder: Path,
+    *flags: str,
+    port: int = 18080,
+    name: str = "operator",
+    env: Mapping[str, str] | None = None,
+) -> Operator:
     """Start `healthheartbeat operator` in the node's network with the admin's rights, and wait until it is ready."""
     log = folder / f"{name}.log"
     where = ["--bind", "127.0.0.1", "--port", str(port)]  # the node's environment says where its API server is
-    component = cluster.spawn_in_node([PROGRAM, "operator", *where, *flags], log=log, name=name)
+    component = cluster.spawn_in_node([PROGRAM, "operator", *where, *flags], log=log, name=name, env=env)
     made = Operator(component, log, f"http://127.0.0.1:{port}", cluster)
     until(lambda: made.get("/readyz").status == 200, what=f"{name} is ready", timeout_s=30)
     return made

@@ -1,0 +1,1 @@
+"""Faults on purpose: what is promised must hold through all of them."""

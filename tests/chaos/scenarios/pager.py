@@ -1,0 +1,53 @@
+"""A real Alertmanager in the node's network: the witness of pages, which can be taken away and given back."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from harness.cluster import Cluster
+from harness.processes import until
+from support import alertmanager as witness
+
+URL = "http://127.0.0.1:9093"
+
+
+class Pager:
+    """One Alertmanager at `URL` of the node; it ends with the node at the latest."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self._cluster = cluster
+        config = folder / "alertmanager.yml"
+        config.write_text(witness.CONFIG.format(webhook=witness.NOBODY))
+        self._process = cluster.spawn_in_node(
+            [
+                witness.PROGRAM,
+                f"--config.file={config}",
+                f"--storage.path={folder}",
+                "--cluster.listen-address=",
+                f"--web.listen-address={URL.removeprefix('http://')}",
+            ],
+            log=folder / "log",
+            name="alertmanager",
+        )
+        self._until_ready()
+
+    def firing(self, namespace: str) -> list[dict[str, Any]]:
+        """Labels of the alerts about a namespace that fire. Raises OSError while it is away."""
+        reply = self._cluster.fetch(f"{URL}/api/v2/alerts?filter=namespace%3D%22{namespace}%22")
+        return [alert["labels"] for alert in json.loads(reply.body)]
+
+    def go_away(self) -> None:
+        """End it, with all that it knows."""
+        self._process.kill()
+
+    def come_back(self) -> None:
+        """Start it again; it answers when this returns."""
+        self._process.launch()
+        self._until_ready()
+
+    def _until_ready(self) -> None:
+        def ready() -> bool:
+            self._process.check()
+            return self._cluster.fetch(f"{URL}/-/ready").status == 200
+
+        until(ready, what="Alertmanager is ready", timeout_s=30)

@@ -1,0 +1,1 @@
+"""What is injected, and what is expected then: a function of a play for each scenario."""
