@@ -1,17 +1,36 @@
-"""`polytraders gov health …`: what people do about health, under the name that the specification gives it."""
+"""`polytraders gov health …`: what people do about health, under the name that the specification gives it.
+
+The same commands are `kubectl healthheartbeat …`, by way of `plugin`.
+"""
+
+from typing import NoReturn
 
 import typer
 
+from healthheartbeat.cli.health.status import status
+from healthheartbeat.cli.health.sweep import sweep
 from healthheartbeat.cli.test_page import send_test_page
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Polytraders: tools for the people who run it.")
+HELP = "HealthHeartbeat: the liveness of all bots."
+
+app = typer.Typer(
+    no_args_is_help=True, help="Polytraders: tools for the people who run it.", pretty_exceptions_enable=False
+)
 gov = typer.Typer(no_args_is_help=True, help="Governance.")
-health = typer.Typer(no_args_is_help=True, help="HealthHeartbeat: the liveness of all bots.")
+health = typer.Typer(no_args_is_help=True, help=HELP, pretty_exceptions_enable=False)
 app.add_typer(gov, name="gov")
 gov.add_typer(health, name="health")
+health.command("status")(status)
+health.command("sweep")(sweep)
 health.command("test-page")(send_test_page)
 
 
-@health.callback()
-def _group() -> None:
-    """Keep `test-page` a command of its own while it is the only one here."""
+def plugin() -> NoReturn:
+    """Run the commands as kubectl's plugin; never returns."""
+    health(prog_name="kubectl healthheartbeat")
+    raise SystemExit
+
+
+@app.callback()
+def _polytraders() -> None:
+    """Keep `gov` a command of its own while it is the only one here."""

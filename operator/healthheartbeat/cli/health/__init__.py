@@ -1,0 +1,1 @@
+"""`polytraders gov health …`: one module a command, and what they share."""

@@ -1,0 +1,54 @@
+"""`status`: whether all is well, failures first, and what happens next to each bot."""
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import typer
+
+from healthheartbeat.adapters.kube.resources import find
+from healthheartbeat.cli.health import options, output, status_view
+from healthheartbeat.cli.health.failures import explained, run
+from healthheartbeat.cli.health.options import Output
+from healthheartbeat.cli.health.target import Target
+from healthheartbeat.core.outlook import Outlook, Verdict, outlook
+
+EXIT_CODES: Final = {Verdict.HEALTHY: 0, Verdict.DOWN: 1, Verdict.UNKNOWN: 2}
+
+
+def status(
+    *,
+    namespace: options.Namespace = None,
+    name: options.Name = None,
+    context: options.Context = None,
+    kubeconfig: options.Kubeconfig = None,
+    output_format: options.OutputFormat = Output.TABLE,
+    all_bots: Annotated[bool, typer.Option("--all", "-a", help="List the healthy bots too.")] = False,
+) -> None:
+    """Say whether all is well, failures first, and what happens next to each bot.
+
+    Exit code 0: no bot is down. 1: bots are down. 2: it cannot be told, such as from a status that is no longer fresh.
+    """
+    with explained():
+        target = Target(given_namespace=namespace, name=name, context=context, kubeconfig=kubeconfig)
+    seen = look(run(_read(target)))
+    if output_format is Output.TABLE:
+        output.console().print(status_view.table(seen, now_ms=now_ms(), all_bots=all_bots))
+    else:
+        output.print_data(status_view.document(seen), output_format)
+    raise typer.Exit(EXIT_CODES[seen.verdict])
+
+
+def look(resource: Any) -> Outlook:
+    """The resource as it is seen now, with times of day as this machine's clock has them."""
+    return outlook(resource, now_ms=now_ms(), zone=datetime.now().astimezone().tzinfo or UTC)
+
+
+def now_ms() -> int:
+    """This machine's wall clock."""
+    return time.time_ns() // 1_000_000
+
+
+async def _read(target: Target) -> Any:
+    async with target.client() as client:
+        return await find(client, target.namespace, target.name)
