@@ -7,7 +7,7 @@ CLUSTER ?= onenode
 export PYTHONPATH := tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint types unit test demo bench cluster cluster-down crds lock clean
+.PHONY: help setup check lint types unit test demo bench cluster cluster-down crds manifests lock clean
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ cluster-down: setup ## End it and remove what it left
 
 crds: setup ## Render crds/ from the Python types
 	$(BIN)/python -m healthheartbeat.api.crd > crds/healthheartbeats.gov.polytraders.io.yaml
+
+manifests: setup ## Render manifests/install.yaml from the chart, and the chart's copies and table of values
+	$(BIN)/python scripts/manifests
 
 lock: ## Lock the requirements anew, with hashes, for every platform (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

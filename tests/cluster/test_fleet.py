@@ -44,7 +44,7 @@ def installed(cluster: Cluster, image: str) -> None:
 def reports(cluster: Cluster, namespace: str) -> list[dict[str, object]]:
     """What the pods of the operator logged of the namespace's resource."""
     text = cluster.kubectl(
-        "logs", "-n", "healthheartbeat", "-l", "app.kubernetes.io/name=healthheartbeat", "--tail=-1", "--prefix=false"
+        "logs", "-n", "healthheartbeat", "-l", "app.kubernetes.io/component=operator", "--tail=-1", "--prefix=false"
     )
     lines = (json.loads(line) for line in text.splitlines() if line.startswith("{"))
     return [

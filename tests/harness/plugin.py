@@ -1,4 +1,4 @@
-"""The fixtures `cluster`, `apiserver`, `image`, `helm` and `alerting`, and the option --cluster that picks a cluster.
+"""The fixtures `cluster`, `apiserver`, `image`, `helm`, `helm_program` and `alerting`, and the option --cluster.
 
 What takes long the first time (packages, programs, images) is done before the first test, where it can be seen and
 where no test's deadline runs; a cluster is started when the first test asks for it.
@@ -64,6 +64,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     blocked = session.config.stash[_BLOCKED]
     if "apiserver" in wanted:
         _prepare(blocked, "apiserver", lambda: _prepare_apiserver(say))
+    if "helm_program" in wanted:
+        build.ensure(["helm"], say)
     if "alerting" in wanted:
         _prepare(blocked, "alerting", lambda: packages.ensure(packages.ALERTS, say))
     if wanted & _ON_CLUSTER:
@@ -160,6 +162,12 @@ def image(cluster: Cluster) -> str:
 def helm(cluster: Cluster) -> Callable[..., str]:
     """`helm("install", …)` against the cluster; returns helm's stdout, raises CommandFailedError with what it said."""
     return cluster.helm
+
+
+@pytest.fixture(scope="session")
+def helm_program() -> Path:
+    """The helm that `helm` runs, for tests without a cluster."""
+    return build.ensure(["helm"], _unsaid)["helm"]
 
 
 @pytest.fixture(scope="session")
