@@ -95,11 +95,14 @@ def render(
     conditions: Iterable[Condition], previous: Sequence[Mapping[str, Any]], *, generation: int, wall_ms: int
 ) -> list[dict[str, Any]]:
     """As the status carries them: a transition time moves only when the status does."""
-    before = {condition.get("type"): condition for condition in previous}
+    since = {
+        (old["type"], old["status"]): old["lastTransitionTime"]
+        for old in previous
+        if all(isinstance(old.get(key), str) for key in ("type", "status", "lastTransitionTime"))
+    }
     rendered = []
     for condition in conditions:
-        old = before.get(condition.type)
-        unmoved = old is not None and old.get("status") == condition.status and old.get("lastTransitionTime")
+        unmoved = since.get((condition.type, condition.status))
         rendered.append(
             {
                 "type": condition.type,

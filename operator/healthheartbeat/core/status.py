@@ -105,18 +105,21 @@ def restore(name: str, status: Mapping[str, Any], *, slack_ms: int, now: Now) ->
     """The ledgers that a new process starts with, from what the last one wrote; `slack_ms` as in `budget.restored`.
 
     Whatever cannot be read is left out: a status is no input that may stop the operator. Its schema is enforced by the
-    API server, and a bot that it does not hold starts as never seen, which refuses restarts.
+    API server, and a bot that it does not hold starts as never seen, which refuses restarts. What entries of one slug
+    say was spent counts together.
     """
     resource = ResourceLedger(name=name)
+    spendings: dict[str, Spending] = {}
+    for slug, entry in entries(status):
+        spent = restored_spending(entry, slack_ms=slack_ms, now=now)
+        spendings[slug] = spendings[slug].joined(spent) if slug in spendings else spent
     last_sweep_ms = _instant(status.get("lastSweepTime"))
     for entry in _mappings(status.get("bots")):
         slug = entry.get("slug")
         if isinstance(slug, str):
-            resource.put(_restored_bot(slug, entry, last_sweep_ms, slack_ms=slack_ms, now=now))
+            resource.put(_restored_bot(slug, entry, last_sweep_ms, spending=spendings[slug]))
             resource.layers[slug] = str(entry.get("layer") or "")
-    for slug, entry in entries(status):
-        if slug not in resource.bots:
-            resource.former[slug] = restored_spending(entry, slack_ms=slack_ms, now=now)
+    resource.former = {slug: spent for slug, spent in spendings.items() if slug not in resource.bots}
     resource.firing = _alert_names(status.get("firing")) - BOT_ALERTS
     return resource
 
@@ -130,16 +133,14 @@ def entries(status: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]
                 yield slug, entry
 
 
-def _restored_bot(
-    slug: str, entry: Mapping[str, Any], last_sweep_ms: int | None, *, slack_ms: int, now: Now
-) -> BotLedger:
+def _restored_bot(slug: str, entry: Mapping[str, Any], last_sweep_ms: int | None, *, spending: Spending) -> BotLedger:
     was_healthy = entry.get("state") == BotState.HEALTHY
     last_seen_ms = last_sweep_ms if was_healthy else _instant(entry.get("lastSeenTime"))
     return BotLedger(
         slug=slug,
         ever_seen=was_healthy or last_seen_ms is not None,
         last_seen_ms=last_seen_ms,
-        spending=restored_spending(entry, slack_ms=slack_ms, now=now),
+        spending=spending,
         firing=frozenset(_alert_names(entry.get("firing")) & BOT_ALERTS),
     )
 

@@ -1,5 +1,9 @@
 """The conditions that gates and people wait on: decisions 8 and 23."""
 
+from typing import Any
+
+import pytest
+
 from healthheartbeat.core import conditions
 from healthheartbeat.core.conditions import Condition
 from healthheartbeat.core.resource import ResourceLedger
@@ -126,3 +130,9 @@ def test_a_transition_time_moves_only_with_the_status() -> None:
     assert len(moved[0]["message"]) == conditions.MAX_MESSAGE_LENGTH
     first = conditions.render([Condition("BotsHealthy", "True", "X", "y")], old, generation=5, wall_ms=BORN_MS)
     assert first[0]["lastTransitionTime"] == "2025-05-09T12:00:00Z"
+
+
+@pytest.mark.parametrize("odd", [{}, {"type": []}, {"type": "Ready", "status": "True", "lastTransitionTime": 7}])
+def test_conditions_that_another_writer_left_odd_are_written_anew(odd: dict[str, Any]) -> None:
+    (ready,) = conditions.render([Condition("Ready", "True", "X", "y")], [odd], generation=1, wall_ms=BORN_MS)
+    assert ready["lastTransitionTime"] == "2025-05-09T12:00:00Z"

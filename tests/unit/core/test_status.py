@@ -8,6 +8,7 @@ import pytest
 
 from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import Action, AlertName, BotState
+from healthheartbeat.api.times import format_ms
 from healthheartbeat.core import status
 from healthheartbeat.core.budget import Attempt, Spending
 from healthheartbeat.core.ledger import BotLedger
@@ -211,6 +212,13 @@ def test_a_time_at_the_end_of_time_can_be_written_again() -> None:
     left = restored(body)
     assert len(written(left)["bots"][0]["restartTimes"]) == 2
     assert left.bots[SLUG].spending.spent(WINDOW_MS, at(10 * WINDOW_MS)) == 2, "the future counts as now"
+
+
+def test_restarts_of_a_bot_that_a_status_names_twice_all_count() -> None:
+    first, second = ({"slug": SLUG, "restartTimes": [format_ms(BORN_MS + ms)]} for ms in (1, 2))
+    left = restored({"bots": [first, second], "formerBots": [{"slug": SLUG, "restartTimes": [format_ms(BORN_MS)]}]})
+    assert [one.wall_ms - BORN_MS for one in left.bots[SLUG].spending.stamps] == [0, 1, 2]
+    assert left.former == {}
 
 
 def test_a_resources_own_alerts_and_its_bots_are_kept_apart() -> None:
