@@ -36,7 +36,8 @@ def _not_healthy() -> Builder[Panel]:
     about = About(
         "Bots that are not healthy",
         "Every bot that missed the latest poll or could not be judged, with what was counted within the last 10"
-        " minutes. Why each misses, and why nothing more is done: kubectl get hh -o wide, and the status.",
+        " minutes. No data: there is none, while the first panel is green."
+        " Why each misses, and why nothing more is done: kubectl get hh -o wide, and the status.",
         width=15,
         height=9,
         runbook="bot-down",
@@ -56,7 +57,6 @@ def _not_healthy() -> Builder[Panel]:
         ),
         Column("HealthHeartbeat", label="healthheartbeat"),
         sort="Missed polls",
-        empty="every bot is healthy, if the first panel says so",
     )
 
 
@@ -80,7 +80,6 @@ def _layers() -> Builder[Panel]:
             properties=stepped((1, GREEN), base=RED) | GAUGE | {"unit": "percentunit", "min": 0, "max": 1},
         ),
         sort="Missing",
-        empty="no bot was judged",
     )
 
 
@@ -118,7 +117,7 @@ def misses() -> Section:
     )
     most = About(
         "Most missed",
-        "The ten bots with the most missed polls of the time shown.",
+        "The ten bots with the most missed polls of the time shown. No data: none missed any.",
         width=8,
         height=9,
     )
@@ -132,7 +131,6 @@ def misses() -> Section:
                 Column("Missed polls", expr=f"topk(10, {of_layer(increase('misses_total', '$__range'))} > 0)"),
                 Column("HealthHeartbeat", label="healthheartbeat"),
                 sort="Missed polls",
-                empty="no bot missed a poll",
             ),
         ],
     )

@@ -38,7 +38,7 @@ def sweeps() -> Section:
     )
     count = About(
         "Sweeps a minute",
-        "2 at the usual interval of 30 s. Overruns ended after the next was due; deferred bots did not get their turn"
+        "Two at the usual interval of 30 s. Overruns ended after the next was due; deferred bots did not get their turn"
         " and are asked first by the next sweep. Both should stay at 0.",
         width=8,
         height=9,
@@ -84,7 +84,7 @@ def pages() -> Section:
     )
     by_alert = About(
         "Pages by alert",
-        "Of the time shown, the operator's and the watchdog's.",
+        "Of the time shown, the operator's and the watchdog's. No data: nobody was paged.",
         width=12,
         height=8,
         runbook="pages-failing",
@@ -108,7 +108,6 @@ def pages() -> Section:
                 Column("Outcome", label="outcome"),
                 Column("Count", expr=f"round(sum by (alertname, outcome) ({' or '.join(counts)})) > 0"),
                 sort="Count",
-                empty="nobody was paged",
             ),
         ],
     )
@@ -194,5 +193,4 @@ def _processes() -> Builder[Panel]:
         Column("Memory", expr=of("process_resident_memory_bytes"), properties={"unit": "bytes"}),
         Column("Open files", expr=of("process_open_fds")),
         sort="Lives for",
-        empty="none",
     )

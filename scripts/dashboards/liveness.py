@@ -75,7 +75,7 @@ def _bots() -> Section:
         "Registered bots without a verdict: not polled in time, or a fault of our own. Not known to be healthy.",
         width=3,
         height=5,
-        runbook="unjudged",
+        runbook="bot-unknown",
     )
     healthy = About("Healthy", "Bots that answered the latest poll well.", width=3, height=5)
     registered = About(

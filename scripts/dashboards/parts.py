@@ -191,6 +191,8 @@ def timeline(about: About, query: Query, names: Mapping[int, State], *, rows: in
         .show_value(common.VisibilityMode.NEVER)
         .row_height(0.9)
         .per_page(rows)
+        .line_width(0)
+        .fill_opacity(80)
         .merge_values(merge_values=True)
         .legend(
             common_builders.VizLegendOptions()
@@ -211,10 +213,11 @@ class Column:
     properties: Mapping[str, Any] | None = None
 
 
-def rows(about: About, *columns: Column, sort: str, empty: str) -> table.Panel:
+def rows(about: About, *columns: Column, sort: str) -> table.Panel:
     """A table as things are at the end of the range, sorted by the column `sort`, the largest first.
 
-    The queries' rows are joined by the labels that they share. `empty`: what it says where there is no row.
+    The queries' rows are joined by the labels that they share. Without rows it says "No data": text for that would
+    stand in every empty cell too.
     """
     valued = [column for column in columns if column.expr]
     targets = [
@@ -230,7 +233,7 @@ def rows(about: About, *columns: Column, sort: str, empty: str) -> table.Panel:
     panel = (
         _common(table.Panel(), about, targets)
         .unit("none")
-        .no_value(empty)
+        .align(common.FieldTextAlignment.AUTO)
         .sort_by([common_builders.TableSortByFieldState().display_name(sort).desc(desc=True)])
         .with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))
         .with_transformation(

@@ -88,7 +88,8 @@ def _now() -> Section:
 def _worst() -> Builder[Panel]:
     about = About(
         "The worst",
-        "Every bot that was restarted or ran out of budget in the time shown, the fullest budget first.",
+        "Every bot that was restarted or ran out of budget in the time shown, the fullest budget first. No data:"
+        " none was.",
         width=24,
         height=10,
         runbook="restart-budget",
@@ -111,7 +112,6 @@ def _worst() -> Builder[Panel]:
         Column("Missed polls", expr=shown("misses_total")),
         Column("HealthHeartbeat", label="healthheartbeat"),
         sort="Budget used",
-        empty="no bot was restarted in the time shown",
     )
 
 
