@@ -24,7 +24,7 @@ class Pager:
                 f"--config.file={config}",
                 f"--storage.path={folder}",
                 "--cluster.listen-address=",
-                f"--web.listen-address={URL.removeprefix('http://')}",
+                f"--web.listen-address=:{URL.rpartition(':')[2]}",  # pods reach it at the node's address
             ],
             log=folder / "log",
             name="alertmanager",

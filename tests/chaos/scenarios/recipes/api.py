@@ -19,7 +19,7 @@ SELDOM: Final = "seldom"
 STALE: Final = "HEALTH_HEARTBEAT_REGISTRY_STALE"
 LIMITS: Final = ("--registry-stale-after", "4", "--registry-page-after", "7")
 CALL_S: Final = 2.0
-AT_ONCE_S: Final = 15.0
+SOON_S: Final = 30.0
 """The longest pause between two tries to watch, and a sweep, on a busy machine."""
 
 
@@ -113,7 +113,7 @@ def watch_cut(play: Play) -> None:
             assert report["total_bots"] == 2, report
             return f"its report {report['sequence']} counts 2 bots"
 
-        play.expect("the change is swept with at once", woken, within_s=AT_ONCE_S)
+        play.expect("the change is swept with soon, not after 300 s", woken, within_s=SOON_S)
         play.expect_sweeps(operator, 3)
         play.expect_same_pods(before)
         play.expect_restarts(operator, 0)

@@ -1,12 +1,14 @@
 """Where pages go is not there."""
 
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Final
 
 from chaos.scenarios.play import Play
 from chaos.scenarios.recipes.bots import BOT_DOWN
 
-STAYS, GOES = "strat.stays-down", "strat.restarts"
+STAYS: Final = "strat.stays-down"
+GOES: Final = "strat.restarts"
+LACK: Final = "has not taken pages"
 
 
 def sink_down(play: Play) -> None:
@@ -29,7 +31,7 @@ def sink_down(play: Play) -> None:
         play.expect_sweeps(operator, 3)
         play.account.inject("Alertmanager is started again, and knows nothing")
     play.expect_pages(STAYS, BOT_DOWN)
-    play.expect("Ready's reason is Sweeping again", lambda: _ready(bots.status())["reason"] == "Sweeping")
+    play.expect("Ready says no more of it", lambda: LACK not in _ready(bots.status())["message"])
     play.inject(f"{STAYS} answers well again", lambda: bots.control(STAYS, mode="ok"))
     play.expect_all_healthy()
     play.expect_no_page()
@@ -47,4 +49,5 @@ def _ready(status: dict[str, Any]) -> dict[str, Any]:
 def _impaired(status: dict[str, Any]) -> str:
     ready = _ready(status)
     assert ready["reason"] == "PagingImpaired", ready
+    assert LACK in ready["message"], ready
     return str(ready["message"])
