@@ -6,7 +6,7 @@ beside chunks, bare line feeds, folded headers. There is one answer to a connect
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -58,7 +58,7 @@ class AnswerReader:
         self._slug = slug
         self._max_decision_age_s = max_decision_age_s
         self._now_ms = now_ms
-        self._parser = HttpResponseParser(self)
+        self._parser: Any = HttpResponseParser(self)
         self._verdict: Verdict | None = None
         self._first = b""
         self._received = 0
@@ -87,8 +87,13 @@ class AnswerReader:
             room = (MAX_ANSWER_BYTES if self._in_body else MAX_HEADER_BYTES) - self._received
             if room == 0:
                 return self._refuse_endless()
+            if len(data) <= room:
+                self._take(data)
+                break
             self._take(data[:room])
             data = data[room:]
+        if self._verdict is not None:
+            self._parser = None  # it knows us: a circle that only Python's garbage collector would find
         return self._verdict
 
     def _take(self, data: bytes) -> None:
@@ -127,6 +132,11 @@ class AnswerReader:
         return Verdict.miss(MissReason.CONNECTION_FAILED, where)
 
     # What follows is called by the parser, under the names that it knows.
+
+    def on_message_begin(self) -> None:
+        """An answer begins. After the one that was judged, bytes of another are not read."""
+        if self._verdict is not None:
+            raise _DecidedError
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header, or one trailer after a chunked body; trailers are counted and have no meaning."""
@@ -171,14 +181,13 @@ class AnswerReader:
         self._body.append(data)
 
     def on_message_complete(self) -> None:
-        """An interim answer is over, or the answer itself; then the parser is stopped before it reads on."""
+        """An interim answer is over, or the answer itself."""
         if _is_interim(self._status):
             self._encodings.clear()
             self._transfer_codings.clear()
             self._length = None
-            return
-        self._judge()
-        raise _DecidedError
+        else:
+            self._judge()
 
     def _encoding(self) -> str | None:
         return _shown(self._encodings) if self._encodings else None

@@ -1,0 +1,67 @@
+"""Tells when sockets of one event loop can be read or written: an epoll of our own, of which the loop sees one file.
+
+A loop's own add_reader makes five system calls for a socket that lives for one answer (uvloop; tests/bench), an epoll
+that we ask ourselves makes one, and the kernel forgets a socket when it is closed.
+"""
+
+import asyncio
+import select
+from collections.abc import Callable
+from typing import Final
+from weakref import WeakKeyDictionary
+
+MAX_EVENTS: Final = 64
+"""Sockets served in one turn of the loop: a few milliseconds of parsing, then others have their turn."""
+
+
+class Readiness:
+    """The sockets of one event loop that somebody waits for; `of` gives the running loop's own.
+
+    A socket is waited for until it is closed, and `discard` is to be called ahead of that.
+    """
+
+    __slots__ = ("__weakref__", "_actions", "_epoll")
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._actions: dict[int, Callable[[], object]] = {}
+
+    @staticmethod
+    def of(loop: asyncio.AbstractEventLoop) -> "Readiness":
+        """Return the one of this loop; it goes with the loop. Raises OSError where there is no descriptor left."""
+        readiness = _of_loops.get(loop)
+        if readiness is None:
+            readiness = _of_loops[loop] = Readiness()
+            loop.add_reader(readiness._epoll.fileno(), readiness._turn)
+        return readiness
+
+    def to_read(self, descriptor: int, action: Callable[[], object]) -> None:
+        """Call `action` whenever the socket can be read, or has failed. Raises OSError."""
+        self._watch(descriptor, action, select.EPOLLIN)
+
+    def to_write(self, descriptor: int, action: Callable[[], object]) -> None:
+        """Call `action` whenever the socket can be written, or has failed. Raises OSError."""
+        self._watch(descriptor, action, select.EPOLLOUT)
+
+    def discard(self, descriptor: int) -> None:
+        """Call nothing more for this socket, which is about to be closed."""
+        self._actions.pop(descriptor, None)
+
+    def _watch(self, descriptor: int, action: Callable[[], object], events: int) -> None:
+        if descriptor in self._actions:
+            self._epoll.modify(descriptor, events)
+        else:
+            self._epoll.register(descriptor, events)
+        self._actions[descriptor] = action
+
+    def _turn(self) -> None:
+        # A socket that an earlier action of this turn has closed is no longer known; where its number has been given
+        # away again, that one is looked at once for nothing.
+        for descriptor, _ in self._epoll.poll(0, MAX_EVENTS):
+            action = self._actions.get(descriptor)
+            if action is not None:
+                action()
+
+
+# One refers to its loop only through the loop's own list of readers, so a loop that is done with can go.
+_of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Readiness] = WeakKeyDictionary()

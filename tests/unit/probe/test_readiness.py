@@ -1,0 +1,133 @@
+"""Sockets that are waited for: each is told of what it waits for, and is forgotten when it is gone."""
+
+import asyncio
+import gc
+import socket
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+import uvloop
+
+from healthheartbeat.adapters.readiness import MAX_EVENTS, Readiness
+
+pytestmark = pytest.mark.usefixtures("no_descriptor_left_open")
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    return ours, theirs
+
+
+def test_a_socket_is_told_when_it_can_be_read_and_again_while_something_is_left(run: Run) -> None:
+    async def story() -> bytes:
+        readiness, read, done = Readiness.of(asyncio.get_running_loop()), bytearray(), asyncio.Event()
+        ours, theirs = pair()
+        with ours, theirs:
+
+            def take() -> None:
+                read.extend(ours.recv(2))
+                if len(read) == 5:
+                    done.set()
+
+            readiness.to_read(ours.fileno(), take)
+            theirs.send(b"hello")
+            await asyncio.wait_for(done.wait(), 10)
+            readiness.discard(ours.fileno())
+        return bytes(read)
+
+    assert run(story()) == b"hello"
+
+
+def test_a_socket_may_wait_to_write_first_and_to_read_then(run: Run) -> None:
+    async def story() -> list[str]:
+        readiness, order, done = Readiness.of(asyncio.get_running_loop()), [], asyncio.Event()
+        ours, theirs = pair()
+        with ours, theirs:
+
+            def reading() -> None:
+                order.append("read")
+                ours.recv(10)
+                done.set()
+
+            def writing() -> None:
+                order.append("write")
+                readiness.to_read(ours.fileno(), reading)
+                theirs.send(b"x")
+
+            readiness.to_write(ours.fileno(), writing)
+            await asyncio.wait_for(done.wait(), 10)
+            readiness.discard(ours.fileno())
+        return order
+
+    assert run(story()) == ["write", "read"]
+
+
+def test_one_that_another_closed_in_the_same_turn_is_left_alone(run: Run) -> None:
+    async def story() -> int:
+        readiness, served, done = Readiness.of(asyncio.get_running_loop()), [], asyncio.Event()
+        pairs = [pair() for _ in range(5)]
+
+        def first_of_all() -> None:
+            served.append(1)
+            for ours, _ in pairs:
+                readiness.discard(ours.fileno())
+                ours.close()
+            done.set()
+
+        for ours, theirs in pairs:
+            readiness.to_read(ours.fileno(), first_of_all)
+            theirs.send(b"x")
+        await asyncio.wait_for(done.wait(), 10)
+        for _, theirs in pairs:
+            theirs.close()
+        return len(served)
+
+    assert run(story()) == 1
+
+
+def test_many_are_all_served_and_others_have_their_turn_between(run: Run) -> None:
+    async def story() -> int:
+        loop = asyncio.get_running_loop()
+        readiness, served, turns = Readiness.of(loop), set(), []
+        pairs = [pair() for _ in range(3 * MAX_EVENTS)]
+        done = asyncio.Event()
+
+        def serve(number: int) -> None:
+            pairs[number][0].recv(1)
+            served.add(number)
+            if len(served) == 1:
+                loop.call_soon(lambda: turns.append(len(served)))
+            if len(served) == len(pairs):
+                done.set()
+
+        for number, (ours, theirs) in enumerate(pairs):
+            readiness.to_read(ours.fileno(), lambda number=number: serve(number))  # type: ignore[misc]
+            theirs.send(b"x")
+        await asyncio.wait_for(done.wait(), 10)
+        for both in pairs:
+            readiness.discard(both[0].fileno())
+            for end in both:
+                end.close()
+        return turns[0]
+
+    assert run(story()) <= MAX_EVENTS
+
+
+@pytest.mark.parametrize("make", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_it_goes_with_its_loop(make: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """Its descriptor too: see `no_descriptor_left_open`."""
+
+    async def made() -> weakref.ref[Readiness]:
+        return weakref.ref(Readiness.of(asyncio.get_running_loop()))
+
+    with asyncio.Runner(loop_factory=make) as runner:
+        reference = runner.run(made())
+        assert reference() is not None
+    del runner
+    gc.collect()
+    assert reference() is None
