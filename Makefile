@@ -7,7 +7,7 @@ CLUSTER ?= onenode
 export PYTHONPATH := tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint types unit test demo bench cluster cluster-down crds manifests lock clean
+.PHONY: help setup check lint types unit test demo bench chaos soak sbom audit cluster cluster-down crds manifests lock clean
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,18 @@ demo: setup ## 97 bots: one dies, one hangs, one turns zombie, one crash-loops. 
 
 bench: setup ## Figures: sweep of 97 bots, time from verdict to DELETE, cost of a probe
 	$(BIN)/python -m bench
+
+chaos: setup ## Faults injected into a real one-node cluster, with what was expected and seen. One of them: SCENARIO=BOT_CRASH
+	$(BIN)/python -m chaos.scenarios $(SCENARIO)
+
+soak: setup ## 97 bots that die at random for MINUTES=60: nothing may grow, drift or be forgotten. The same again: SEED=…
+	$(BIN)/python -m soak $(if $(MINUTES),--minutes=$(MINUTES)) $(if $(SEED),--seed=$(SEED))
+
+sbom: setup ## Bill of materials of what the image holds (CycloneDX), into dist/
+	scripts/sbom requirements/runtime.txt dist/sbom.json
+
+audit: setup ## Known vulnerabilities of the locked requirements (asks the package index)
+	scripts/audit requirements/runtime.txt
 
 cluster: setup ## A real one-node Kubernetes cluster on this machine, without Docker
 	$(BIN)/python -m harness up

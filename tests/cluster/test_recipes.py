@@ -27,7 +27,7 @@ def played(cluster: Cluster, definition: None, pager: Pager, image: str, tmp_pat
     ground = Ground(cluster, pager, image, tmp_path)
 
     def play(name: str) -> None:
-        account = Account(told=print)  # noqa: T201 - shown where the test fails
+        account = Account(told=print)
         with playing(ground, account) as stage:
             SCENARIOS[name].play(stage)
         assert account.passed

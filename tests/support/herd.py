@@ -81,6 +81,10 @@ class Herd:
         assert process.stdout is not None
         process.stdout.close()
 
+    def send(self, slug: str, number: int) -> None:
+        """Send this bot's process a signal, such as SIGSTOP."""
+        os.killpg(self._processes[slug].pid, number)
+
     def start(self, *slugs: str) -> None:
         """Start these bots' processes; they listen when this returns."""
         for slug in slugs:

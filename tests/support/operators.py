@@ -79,7 +79,7 @@ def operator(
     name: str, folder: Path, *flags: str, kubeconfig: Path, namespace: str, alertmanager: str = ""
 ) -> Iterator[Operator]:
     """An operator process for a block; its endpoints answer when this yields."""
-    port = _free_port()
+    port = free_port()
     argv = [PROGRAM, "operator", "--namespace", namespace, "--kubeconfig", kubeconfig]
     argv += ["--bind", "127.0.0.1", "--port", str(port), *flags]
     if alertmanager:
@@ -96,7 +96,8 @@ def operator(
             process.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

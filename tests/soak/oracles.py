@@ -1,0 +1,181 @@
+"""What must hold of a soak, told from outside the operator's own books: a list of what did not, in words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Final
+
+from support.fake_cluster import Delete
+from support.oracle import Skew, over_budget
+
+BOTS: Final = 97
+THRESHOLD: Final = 3
+DOWN: Final = "HEALTH_HEARTBEAT_BOT_DOWN"
+EXHAUSTED: Final = "HEALTH_HEARTBEAT_RESTART_BUDGET_EXHAUSTED"
+SAME_CLOCK: Final = (Skew(of="operator", at_s=float("-inf"), ahead_s=0),)
+ABOUT_A_BOT: Final = frozenset({DOWN, EXHAUSTED})
+SEEN_LATE_S: Final = 0.5
+"""By how much a delete may be seen later than the API server did it, or earlier than another."""
+PAGE_LATE_MS: Final = 6_000
+"""By when a page that is due fires or has ended: a retry of the sink, its own half minute aside, and our look at it."""
+
+Report = Mapping[str, Any]
+Page = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A fault as it was: from when the signal was sent until the bot was told to be well. Milliseconds since 1970."""
+
+    slug: str
+    from_ms: float
+    to_ms: float
+
+
+@dataclass
+class Story:
+    """What was seen of a soak. `deletes`: slug and time of every pod that the API server deleted; `pages`: what fired,
+    an entry for each change. Times are milliseconds since 1970.
+    """
+
+    interval_ms: int
+    budget: int
+    window_s: float
+    reports: list[Report] = field(default_factory=list)
+    faults: list[Happened] = field(default_factory=list)
+    deletes: list[tuple[str, float]] = field(default_factory=list)
+    pages: list[tuple[float, frozenset[Page]]] = field(default_factory=list)
+
+    def misses(self) -> list[dict[str, int]]:
+        """Of every report: who missed, and how often in a row."""
+        return [{bot["slug"]: bot["miss_count"] for bot in report["unhealthy_bots"]} for report in self.reports]
+
+
+def a_report_after_every_sweep(story: Story) -> Iterator[str]:
+    """Numbered from 1 without a gap, each on all bots."""
+    for expected, report in enumerate(story.reports, 1):
+        if report["sequence"] != expected:
+            yield f"report {report['sequence']} where {expected} was due"
+            return
+        parts = [
+            report["healthy_count"],
+            report["unhealthy_count"],
+            len(report["unknown_bots"]),
+            report["deferred_count"],
+        ]
+        if report["total_bots"] != BOTS or sum(parts) != BOTS:
+            yield f"report {expected} is on {report['total_bots']} bots, in parts {parts}"
+
+
+def every_miss_counts(story: Story) -> Iterator[str]:
+    """A bot's misses in a row count 1, 2, 3, and only a good answer ends them."""
+    for (earlier, before), (report, now) in pairwise(zip(story.reports, story.misses(), strict=True)):
+        doubtful = set(earlier["unknown_bots"]) | set(report["unknown_bots"])
+        for slug, count in now.items():
+            if slug not in doubtful and count != before.get(slug, 0) + 1:
+                yield f"report {report['sequence']}: {slug} has missed {count}, after {before.get(slug, 0)}"
+
+
+def nobody_silent_is_healthy(story: Story) -> Iterator[str]:
+    """A sweep that lies wholly within a bot's fault does not call it healthy."""
+    for fault in story.faults:
+        for report in story.reports:
+            begins_ms = report["fired_at_ms"]
+            if begins_ms > fault.from_ms and begins_ms + report["sweep_duration_ms"] < fault.to_ms:
+                seen = {bot["slug"] for bot in report["unhealthy_bots"]} | set(report["unknown_bots"])
+                if fault.slug not in seen and not report["deferred_count"]:
+                    yield f"report {report['sequence']}: {fault.slug} was broken and is not said to have missed"
+
+
+def the_budget_is_kept(story: Story) -> Iterator[str]:
+    """By the deletes that the API server saw."""
+    deletes = [
+        Delete(
+            slug=slug,
+            uid=str(number),
+            sender="operator",
+            sent_s=at_ms / 1000,
+            met_s=at_ms / 1000,
+            refused=False,
+            carried_out=True,
+        )
+        for number, (slug, at_ms) in enumerate(story.deletes)
+    ]
+    window_s = story.window_s - SEEN_LATE_S
+    yield from over_budget(deletes, budget=story.budget, window_s=window_s, skews=SAME_CLOCK, slack_s=0)
+
+
+def nobody_is_restarted_without_evidence(story: Story) -> Iterator[str]:
+    """Whoever is restarted has missed as often as the threshold says, in sweeps up to that moment."""
+    misses = story.misses()
+    for slug, at_ms in story.deletes:
+        counts = [
+            now.get(slug, 0)
+            for report, now in zip(story.reports, misses, strict=True)
+            if at_ms - 2 * story.interval_ms <= report["fired_at_ms"] <= at_ms
+        ]
+        if max(counts, default=0) < THRESHOLD:
+            yield f"{slug} was restarted after {counts} misses"
+
+
+def every_restart_is_reported(story: Story) -> Iterator[str]:
+    """As many as the API server saw."""
+    reported = sum(report["restarted_count"] for report in story.reports)
+    if reported != len(story.deletes):
+        yield f"reports tell of {reported} restarts, the API server of {len(story.deletes)}"
+
+
+def pages_follow_the_bots(story: Story) -> Iterator[str]:
+    """Whoever is down is paged about soon and until it answers; nobody else is; the fleet's own alerts never fire."""
+    down_since = _down(story)
+    for at_ms, pages in story.pages:
+        if others := {page for page in pages if page[0] not in ABOUT_A_BOT}:
+            yield f"{sorted(others, key=str)} fired"
+        for name, slug in pages:
+            if name in ABOUT_A_BOT and not _within(down_since.get(str(slug), []), at_ms, PAGE_LATE_MS):
+                yield f"{name} fired about {slug}, which was not down"
+    for slug, spans in down_since.items():
+        for from_ms, to_ms in spans:
+            for (begins_ms, pages), ends_ms in _lasting(story.pages):
+                looked_ms = (max(begins_ms, from_ms + PAGE_LATE_MS), min(ends_ms, to_ms))
+                if looked_ms[0] < looked_ms[1] and (DOWN, slug) not in pages:
+                    yield f"{slug} was down and not paged about"
+
+
+def _down(story: Story) -> dict[str, list[tuple[float, float]]]:
+    """By bot: from the end of the sweep that found it down to that of the sweep that heard it again."""
+    spans: dict[str, list[tuple[float, float]]] = {}
+    since: dict[str, float] = {}
+    for report, misses in zip(story.reports, story.misses(), strict=True):
+        ends_ms = report["fired_at_ms"] + report["sweep_duration_ms"]
+        for slug, count in misses.items():
+            if count >= THRESHOLD:
+                since.setdefault(slug, report["fired_at_ms"])
+        for slug in since.keys() - misses.keys() - set(report["unknown_bots"]):
+            spans.setdefault(slug, []).append((since.pop(slug), ends_ms))
+    for slug, from_ms in since.items():
+        spans.setdefault(slug, []).append((from_ms, float("inf")))
+    return spans
+
+
+def _within(spans: Sequence[tuple[float, float]], at_ms: float, late_ms: float) -> bool:
+    return any(from_ms <= at_ms <= to_ms + late_ms for from_ms, to_ms in spans)
+
+
+def _lasting(
+    pages: Sequence[tuple[float, frozenset[Page]]],
+) -> Iterator[tuple[tuple[float, frozenset[Page]], float]]:
+    """Each entry with when it ended."""
+    for entry, (ends_ms, _) in pairwise(pages):
+        yield entry, ends_ms
+
+
+ORACLES: Final = (
+    a_report_after_every_sweep,
+    every_miss_counts,
+    nobody_silent_is_healthy,
+    the_budget_is_kept,
+    nobody_is_restarted_without_evidence,
+    every_restart_is_reported,
+    pages_follow_the_bots,
+)
