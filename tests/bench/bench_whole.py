@@ -1,0 +1,150 @@
+"""The whole operator, as a process against a real API server: `python -m bench.bench_whole [--rounds N] [PART...]`.
+
+Parts: `cpu` (per probe, over 60 sweeps of 97 bots at 1 s, beside the bare prober at the same bots), `start`, `hanging`,
+`punctual` (start of sweep against its time, while other bots hang).
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+
+from bench import lab, meter, probers
+from bench.bench_probe import bots
+from bench.figures import Row, dump, ratios, table
+from harness import apiserver, build
+from harness.cluster import KubernetesApi
+from support import crd
+
+GROUP = "The whole operator, a process against a real API server"
+SWEEPS, BARE_SWEEPS = 60, 60
+EVERY_SECOND = {"heartbeatIntervalSeconds": 1}
+FLEET = lab.Fleet(name="plain", bots=97, spec=EVERY_SECOND)
+
+
+def quantile(values: Sequence[float], part: float) -> float:
+    """The value that `part` of them do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+
+
+def lateness_ms(reports: Sequence[Mapping[str, int]], interval_ms: int) -> list[float]:
+    """How late each sweep started against the fixed rate that its resource's most punctual one sets."""
+    offsets = [report["fired_at_ms"] - number * interval_ms for number, report in enumerate(reports)]
+    return [float(offset - min(offsets)) for offset in offsets]
+
+
+def cpu(api: KubernetesApi, rounds: int) -> Iterator[Row]:
+    """CPU per probe, of the operator and of the bare prober, in turn."""
+    asyncio.run(lab.furnish(api.kubeconfig, [FLEET]))
+    whole: list[float] = []
+    bare: list[float] = []
+    memory: list[float] = []
+    with ExitStack() as stack:
+        prober = probers.candidate("ours", FLEET.urls)
+        stack.callback(prober.close)
+        prober.run(BARE_SWEEPS)
+        operator = stack.enter_context(lab.operator(api))
+        operator.until(lambda: len(operator.sweeps_of("plain")) >= 5, timeout_s=60)
+        for _ in range(rounds):
+            seen, began_s = len(operator.reports), operator.cpu_s()
+            operator.until(lambda seen=seen: len(operator.reports) >= seen + SWEEPS, timeout_s=3 * SWEEPS)  # type: ignore[misc]
+            spent_s = operator.cpu_s() - began_s
+            whole.append(spent_s * 1e6 / (FLEET.bots * (len(operator.reports) - seen)))
+            memory.append(meter.memory_mib(operator.pid)[1])
+            before_s = meter.cpu_s(prober.pid)
+            done = prober.run(BARE_SWEEPS)
+            bare.append((meter.cpu_s(prober.pid) - before_s) * 1e6 / done)
+        wrong = [report for _, report in operator.reports[3:] if report["healthy_count"] != FLEET.bots]
+        if wrong:
+            raise SystemExit(f"{len(wrong)} sweeps were not healthy: {wrong[-1]}")
+    yield Row(group=GROUP, what=f"CPU per probe, {SWEEPS} sweeps of 97 bots at 1 s", unit="µs", values=whole)
+    yield Row(group=GROUP, what="the bare prober at the same bots", unit="µs", values=bare)
+    yield Row(group=GROUP, what="whole operator over bare prober", unit="x", values=ratios(whole, bare), bar=3)
+    yield Row(group=GROUP, what="memory at its most, 97 bots", unit="MiB", values=memory)
+
+
+def start(api: KubernetesApi, rounds: int) -> Iterator[Row]:
+    """From the process's start to the report of its first complete sweep."""
+    asyncio.run(lab.furnish(api.kubeconfig, [FLEET]))
+    took = []
+    for _ in range(rounds):
+        with lab.operator(api) as operator:
+            operator.until(lambda operator=operator: bool(operator.sweeps_of("plain")), timeout_s=60)  # type: ignore[misc]
+            came, report = operator.sweeps_of("plain")[0]
+            if report["healthy_count"] != FLEET.bots:
+                raise SystemExit(f"the first sweep was not complete: {report}")
+            took.append(came - operator.started)
+    yield Row(group=GROUP, what="start to first complete sweep", unit="s", values=took, bar=3)
+
+
+def hanging(api: KubernetesApi, rounds: int) -> Iterator[Row]:
+    """Sweeps of bots that all hang; the timeout is a third of the interval."""
+    fleet = lab.Fleet(name="hanging", bots=97, first=1000, hanging=97, spec={"heartbeatIntervalSeconds": 3})
+    asyncio.run(lab.furnish(api.kubeconfig, [fleet]))
+    with lab.operator(api) as operator:
+        operator.until(lambda: len(operator.sweeps_of("hanging")) >= rounds + 1, timeout_s=60 + 4 * rounds)
+        reports = [report for _, report in operator.sweeps_of("hanging")[1:]]
+    if any(report["unhealthy_count"] != fleet.bots for report in reports):
+        raise SystemExit(f"not all were found hanging: {reports[-1]}")
+    took = [report["sweep_duration_ms"] / 1000 for report in reports]
+    yield Row(
+        group=GROUP, what="sweep of 97 bots that all hang, timeout 1 s", unit="s", values=took, bar=1.3
+    )
+
+
+def punctual(api: KubernetesApi, rounds: int) -> Iterator[Row]:
+    """1,000 sweeps at 1 s, a hundred of each of ten resources at once, while ten bots of each hang."""
+    del rounds
+    fleets = [
+        lab.Fleet(name=f"punctual{n}", bots=20, first=2000 + 100 * n, hanging=10, spec=EVERY_SECOND) for n in range(10)
+    ]
+    asyncio.run(lab.furnish(api.kubeconfig, fleets))
+    with lab.operator(api) as operator:
+        operator.until(
+            lambda: all(len(operator.sweeps_of(fleet.name)) >= 103 for fleet in fleets), timeout_s=300
+        )
+        late = [
+            value
+            for fleet in fleets
+            for value in lateness_ms([report for _, report in operator.sweeps_of(fleet.name)[3:103]], 1000)
+        ]
+    yield Row(
+        group=GROUP,
+        what="start of sweep against its time, p99 of 1,000 at 1 s while bots hang",
+        unit="ms",
+        values=[quantile(late, 0.99)],
+        bar=10,
+        note=f"median {quantile(late, 0.5):.0f} ms, worst {max(late):.0f} ms",
+    )
+
+
+PARTS: dict[str, Callable[[KubernetesApi, int], Iterator[Row]]] = {
+    "cpu": cpu,
+    "start": start,
+    "hanging": hanging,
+    "punctual": punctual,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    options = parser.parse_args()
+    lab.enter("bench.bench_whole")
+    rows: list[Row] = []
+    for part in options.parts or PARTS:
+        with (
+            bots(lab.BOT_PORT, hanging=lab.HANGING_PORT),
+            apiserver.running(build.ensure(build.API, lab.say)) as api,
+        ):
+            crd.install(api)
+            rows += PARTS[part](api, options.rounds)
+    sys.stdout.write(dump(rows) if options.json else table(rows) + "\n")
+
+
+if __name__ == "__main__":
+    main()
