@@ -64,7 +64,7 @@ def lateness(reports: Sequence[Mapping[str, Any]], interval_ms: int) -> Lateness
     return Lateness(
         sweeps=len(late),
         mean_ms=mean(late),
-        p99_ms=quantiles(late, n=100)[-1],
+        p99_ms=quantiles(late, n=100, method="inclusive")[-1],
         max_ms=max(late),
         drift_ms=median(late[-tenth:]) - median(late[:tenth]),
         left_out=ticks[-1] + 1 - len(late),

@@ -25,7 +25,7 @@ class PodFacts:
     """One pod that a bot's Service selects, as the API server has it now.
 
     `stuck_after_ms`: for a terminating pod, the wall time at which its grace ends. `also_selected_by`: slugs of other
-    bots whose Services select it too.
+    bots whose Services select it too. `addresses`: its own, as its kubelet told; empty before it has any.
     """
 
     uid: str
@@ -37,6 +37,7 @@ class PodFacts:
     stuck_after_ms: int | None = None
     controller_kind: str | None = "ReplicaSet"
     also_selected_by: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ def decide(ledger: BotLedger, bot: Bot, pods: Iterable[PodFacts], *, policy: Pol
     for uid, pod in sorted(facts.items()):
         if uid not in evidence:
             continue
-        if words := _refusal(pod, ledger):
+        if words := _refusal(pod, ledger, bot):
             refusals.append(words)
         elif words := _awaited(pod, ledger, bot, now):
             awaited.append(words)
@@ -165,7 +166,7 @@ def _refused(words: str) -> Decision:
     return Decision(action=Action.RESTART_REFUSED, words=words)
 
 
-def _refusal(pod: PodFacts, ledger: BotLedger) -> str:
+def _refusal(pod: PodFacts, ledger: BotLedger, bot: Bot) -> str:
     """Why this pod may never be deleted for this bot; empty where it may."""
     if ledger.pods[pod.uid].reason is MissReason.SLUG_MISMATCH:
         return f"pod {pod.name} answers with another's slug: the Service points at the wrong pods"
@@ -179,6 +180,13 @@ def _refusal(pod: PodFacts, ledger: BotLedger) -> str:
         return f"pod {pod.name} belongs to a Node: deleting it does not restart it"
     if pod.also_selected_by:
         return f"pod {pod.name} is also selected by the Service of {', '.join(pod.also_selected_by)}"
+    asked_at = next((polled.address for polled in bot.pods if polled.uid == pod.uid), None)
+    if asked_at and pod.addresses and asked_at not in pod.addresses:
+        # What an EndpointSlice says of a pod is its author's word: no pod is deleted for silence somewhere else.
+        return (
+            f"pod {pod.name} was asked at {asked_at}, and its addresses are {', '.join(pod.addresses)}: "
+            f"the EndpointSlices of Service {bot.service} are wrong"
+        )
     return ""
 
 

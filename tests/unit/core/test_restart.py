@@ -8,6 +8,7 @@ from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import Action, AlertName, MissReason
 from healthheartbeat.core import restart
 from healthheartbeat.core.ledger import BotLedger, PodLedger
+from healthheartbeat.core.registry import Pod
 from healthheartbeat.core.restart import Decision, PodFacts
 from support.examples import SLUG, WINDOW_MS, at, bot, down, facts, ledger, policy, spent
 from support.virtual_time import BORN_MS
@@ -145,6 +146,25 @@ def test_a_pod_is_refused_with_the_reason_said(changes: dict[str, Any], words: s
     assert decision.action is Action.RESTART_REFUSED
     assert words in decision.words
     assert decision.victims == ()
+
+
+def test_a_pod_that_was_asked_at_an_address_not_its_own_is_refused() -> None:
+    """Whoever writes a Service's EndpointSlices can say that a pod is where nobody answers."""
+    asked = Pod(uid=SLUG, name="p", address="10.0.0.66", port=80)
+    hijacked = bot(SLUG, pods=(asked,))
+
+    def told(*addresses: str) -> Decision:
+        pods = [facts(addresses=addresses)]
+        return restart.decide(down(), hijacked, pods, policy=policy(), storm=False, now=at(0))
+
+    decision = told("10.0.0.1", "fd00::1")
+    assert decision.action is Action.RESTART_REFUSED
+    assert decision.words == (
+        f"pod {facts().name} was asked at 10.0.0.66, and its addresses are 10.0.0.1, fd00::1: "
+        f"the EndpointSlices of Service {hijacked.service} are wrong"
+    )
+    assert told("10.0.0.1", "10.0.0.66").action is Action.RESTARTED
+    assert told().action is Action.RESTARTED, "where its addresses are not known"
 
 
 def test_a_bot_answering_with_anothers_slug_is_refused() -> None:

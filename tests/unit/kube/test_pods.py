@@ -37,6 +37,19 @@ def test_a_running_pod_of_a_replica_set() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "addresses"),
+    [
+        ({"podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00:0::1"}], "podIP": "10.0.0.1"}, ("10.0.0.1", "fd00::1")),
+        ({"podIP": "10.0.0.1"}, ("10.0.0.1",)),
+        ({"podIPs": [{"ip": "none"}, {}, 3], "podIP": None}, ()),
+        ({}, ()),
+    ],
+)
+def test_its_addresses_are_those_that_its_kubelet_told(status: dict[str, Any], addresses: tuple[str, ...]) -> None:
+    assert pod_facts(pod() | {"status": status}, {}).addresses == addresses
+
+
+@pytest.mark.parametrize(
     ("phase", "running", "finished"),
     [
         ("Running", True, False),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Any, Final
 
 from healthheartbeat.adapters.kube.client import KubeClient
@@ -66,7 +67,8 @@ def pod_facts(pod: Mapping[str, Any], other_selectors: Mapping[str, Mapping[str,
             200, "Unreadable", f"list pods: pod {name or '?'} came without uid, name or creationTimestamp"
         )
     ends_ms = _time_ms(metadata.get("deletionTimestamp"))
-    phase = mapping(pod.get("status")).get("phase")
+    status = mapping(pod.get("status"))
+    phase = status.get("phase")
     labels = mapping(metadata.get("labels"))
     return PodFacts(
         uid=uid,
@@ -89,7 +91,19 @@ def pod_facts(pod: Mapping[str, Any], other_selectors: Mapping[str, Mapping[str,
             for slug, selector in sorted(other_selectors.items())
             if selector and all(labels.get(key) == value for key, value in selector.items())
         ),
+        addresses=_addresses(status),
     )
+
+
+def _addresses(status: Mapping[str, Any]) -> tuple[str, ...]:
+    """As `adapters.kube.endpoints` writes them; what is no address is left out."""
+    found: dict[str, None] = {}
+    for entry in (*mappings(status.get("podIPs")), {"ip": status.get("podIP")}):
+        try:
+            found[str(ip_address(text(entry.get("ip"))))] = None
+        except ValueError:
+            continue
+    return tuple(found)
 
 
 async def delete_pod(client: KubeClient, namespace: str, name: str, uid: str, timeout_s: float) -> DeleteResult:
