@@ -129,8 +129,9 @@ def record(
     Streaks of pods no longer listed go with them; a pod not polled or not judged keeps its own.
     """
     pods = _streaks(ledger, bot, verdicts)
-    listed = {pod.uid for pod in bot.pods}
-    ledger = replace(ledger, pods=pods, deleted=ledger.deleted & listed)
+    if ledger.pods or pods or ledger.deleted:
+        listed = {pod.uid for pod in bot.pods}
+        ledger = replace(ledger, pods=pods, deleted=ledger.deleted & listed)
     missed = [uid for uid, verdict in verdicts.items() if verdict.outcome is Outcome.MISS]
     if missed or not bot.pods:
         worst = max(missed, key=lambda uid: (pods[uid].misses, uid), default=None)
@@ -202,21 +203,15 @@ def _unjudged(ledger: BotLedger, outcome: Outcome | None, message: str, threshol
 def _heard(ledger: BotLedger, now: Now) -> tuple[BotLedger, Heard]:
     heard = Heard(slug=ledger.slug, misses=ledger.miss_count, was_down=ledger.is_down)
     return (
-        replace(
-            ledger,
-            miss_count=0,
-            unjudged=0,
+        BotLedger(
+            slug=ledger.slug,
             latest=Outcome.HEALTHY,
             swept=Outcome.HEALTHY,
             answered=True,
             ever_seen=True,
             last_seen_ms=now.wall_ms,
-            reason=None,
-            message="",
-            action=None,
-            action_reason="",
-            pods=NO_PODS,
-            firing=frozenset(),
+            deleted=ledger.deleted,
+            spending=ledger.spending,
         ),
         heard,
     )

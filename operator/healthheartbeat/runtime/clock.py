@@ -1,6 +1,5 @@
 """The machine's clocks, for everything that runs; the core is handed readings of them."""
 
-import math
 import time
 from typing import Protocol
 
@@ -16,4 +15,9 @@ class Clock(Protocol):
 
 def system_clock() -> Now:
     """The wall clock rounded up, since restarts are stamped with it; the monotonic clock as it is."""
-    return Now(wall_ms=math.ceil(time.time_ns() / 1_000_000), mono_ms=time.monotonic_ns() // 1_000_000)
+    return Now(wall_ms=wall_ms(), mono_ms=time.monotonic_ns() // 1_000_000)
+
+
+def wall_ms() -> int:
+    """The wall clock alone, rounded up."""
+    return -(-time.time_ns() // 1_000_000)

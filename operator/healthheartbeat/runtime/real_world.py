@@ -1,5 +1,6 @@
 """The real outside, for sweepers: the API server, the bots, the sinks."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -14,12 +15,19 @@ from healthheartbeat.api.report import OperationsReport
 from healthheartbeat.core.registry import Bot, Pod, Registry
 from healthheartbeat.core.restart import PodFacts
 from healthheartbeat.core.verdict import Verdict
-from healthheartbeat.runtime.clock import system_clock
+from healthheartbeat.runtime.clock import system_clock, wall_ms
 from healthheartbeat.runtime.source import Source
 from healthheartbeat.runtime.world import World
 
 API_TIMEOUT_S: Final = 5.0
 """How long a call to the API server may take; a DELETE may be on its way for so long."""
+TARGETS_KEPT: Final = 65_536
+
+
+@functools.lru_cache(maxsize=TARGETS_KEPT)
+def _target(address: str, port: int, path: str, slug: str, max_decision_age_s: int | None) -> Target:
+    """A target, checked when it is first polled."""
+    return Target(address=address, port=port, path=path, slug=slug, max_decision_age_s=max_decision_age_s)
 
 
 def real_world(
@@ -39,14 +47,8 @@ def real_world(
     async def poll(bot: Bot, pod: Pod, timeout_s: float) -> Verdict:
         if not pod.port:
             return Verdict.miss(MissReason.NO_ENDPOINTS, f"pod {pod.name} has not the port that the bot is asked at")
-        target = Target(
-            address=pod.address,
-            port=pod.port,
-            path=bot.path,
-            slug=bot.slug,
-            max_decision_age_s=bot.max_decision_age_s,
-        )
-        return await probe(target, timeout_s=timeout_s, now_ms=lambda: system_clock().wall_ms)
+        target = _target(pod.address, pod.port, bot.path, bot.slug, bot.max_decision_age_s)
+        return await probe(target, timeout_s=timeout_s, now_ms=wall_ms)
 
     async def list_pods(namespace: str, bot: Bot, registry: Registry) -> tuple[PodFacts, ...]:
         others = {other.slug: other.selector for other in registry.bots.values() if other.slug != bot.slug}

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from healthheartbeat.adapters.kube.client import KubeClient
+from healthheartbeat.adapters.kube.errors import NotFound
 from healthheartbeat.adapters.kube.kill_switch import read_kill_switch
 from healthheartbeat.adapters.kube.registry import RegistryReader
 from healthheartbeat.api import annotations, config
@@ -14,6 +16,16 @@ from healthheartbeat.runtime.clock import Clock
 from healthheartbeat.runtime.reading import Reading, Refusal
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What `load` made `of` a spec, its resource's UID and its generation."""
+
+    of: tuple[object, ...]
+    last: Config | None
+    taken: Config | None
+    refusal: Refusal | None
+
+
 class Source:
     """Reads resources through one `KubeClient`."""
 
@@ -21,13 +33,19 @@ class Source:
         self._client = client
         self._now = now
         self._registries = RegistryReader(client)
+        self._loaded: dict[str, _Loaded] = {}
 
     async def read(self, namespace: str, name: str, last: Config | None) -> Reading:
         """Read one resource; `last` is its last good configuration. Raises NotFound or another ApiError."""
         began = self._now()
-        snapshot = await self._registries.read(namespace, name)
+        try:
+            snapshot = await self._registries.read(namespace, name)
+        except NotFound:
+            self._loaded.pop(f"{namespace}/{name}", None)
+            self._registries.forget(namespace, name)
+            raise
         resource = snapshot.resource
-        taken, refusal = load(resource, last)
+        taken, refusal = self._load(f"{namespace}/{name}", resource, last)
         metadata: Mapping[str, Any] = resource.get("metadata") or {}
         pauses = annotations.pauses(metadata.get("annotations"))
         notes = [f"{slug}: {pause.problem}" for slug, pause in sorted(pauses.items()) if pause.problem]
@@ -54,6 +72,15 @@ class Source:
             kill_switch=kill_switch,
             notes=tuple(notes),
         )
+
+    def _load(self, key: str, resource: Mapping[str, Any], last: Config | None) -> tuple[Config | None, Refusal | None]:
+        """`load`, once for each spec: most readings find the one that is in force."""
+        metadata = resource.get("metadata") or {}
+        of = (resource.get("spec"), metadata.get("uid"), metadata.get("generation"))
+        known = self._loaded.get(key)
+        if known is None or known.of != of or (known.refusal is not None and known.last is not last):
+            known = self._loaded[key] = _Loaded(of, last, *load(resource, last))
+        return known.taken, known.refusal
 
     async def _kill_switch(self, taken: Config) -> tuple[bool | None, str]:
         if taken.spec.kill_switch is None:

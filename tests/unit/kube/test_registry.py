@@ -1,7 +1,7 @@
 """Reading a resource's registry ahead of a sweep (decision 23)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from healthheartbeat.adapters.kube.errors import ApiUnavailable, Forbidden, NotF
 from healthheartbeat.adapters.kube.registry import RegistryReader
 from healthheartbeat.api import config
 from healthheartbeat.core.clock import Now
+from healthheartbeat.core.registry import Bot
 from support.fake_api import FakeApi, Handler, Request, hang, refusal, reply
 from support.objects import NAMESPACE, endpoint, endpoint_slice, resource, service
 
@@ -58,8 +59,8 @@ async def test_a_reading_holds_the_resource_whole_and_all_around_it(api: FakeApi
     async with api.client() as client:
         snapshot = await RegistryReader(client).read(NAMESPACE, "production")
     assert snapshot.resource["status"] == {"totalBots": 1}
-    assert [entry["metadata"]["name"] for entry in snapshot.services] == ["a"]
-    assert [entry["metadata"]["name"] for entry in snapshot.slices] == ["a-x"]
+    assert [entry["metadata"]["name"] for entry in await snapshot.services.objects()] == ["a"]
+    assert [entry["metadata"]["name"] for entry in await snapshot.slices.objects()] == ["a-x"]
     assert [entry["metadata"]["name"] for entry in snapshot.siblings] == ["production"]
     assert namespace.asked("production") == 1
 
@@ -155,3 +156,34 @@ async def test_a_pod_whose_age_is_not_learnt_is_polled_and_asked_for_again(
             built = await reader.registry(config.load(snapshot.resource), snapshot, now=NOW)
             assert [pod.name for pod in built.registry.bots["a"].pods] == ["p1", "p2", "p3", "p4", "p5"]
             assert namespace.asked("pods/p2") == times_asked
+
+
+async def test_what_is_as_it_was_is_not_made_again_and_whatever_changes_is_seen(
+    api: FakeApi, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "SIBLINGS_MAX_AGE_S", 0.0)
+    async with api.client() as client:
+        reader = RegistryReader(client)
+        taken = config.load((await reader.read(NAMESPACE, "production")).resource)
+
+        async def bots(number: int, of: config.Config = taken) -> Mapping[str, Bot]:
+            now = Now(wall_ms=NOW.wall_ms + number, mono_ms=NOW.mono_ms + number)
+            built = await reader.registry(of, await reader.read(NAMESPACE, "production"), now=now)
+            assert (built.registry.read_wall_ms, built.registry.read_mono_ms) == (now.wall_ms, now.mono_ms)
+            return built.registry.bots
+
+        first = await bots(1)
+        assert await bots(2) is first
+        namespace.put("endpointslices", {"items": [endpoint_slice("a", endpoint("p2", "10.0.0.2"))]})
+        second = await bots(3)
+        assert [pod.name for pod in second["a"].pods] == ["p2"]
+        namespace.put("services", {"items": [service("a", selector={"app": "b"})]})
+        third = await bots(4)
+        assert third["a"].selector == {"app": "b"} != second["a"].selector
+        namespace.put("healthheartbeats", {"items": [resource(bots=BOTS), resource("staging", bots=BOTS)]})
+        assert (await bots(5))["a"].claimed_words
+        assert not third["a"].claimed_words
+        other = config.load(resource(bots=[*BOTS, {"slug": "b"}]))
+        assert set(await bots(6, other)) == {"a", "b"}
+        reader.forget(NAMESPACE, "production")
+        assert set(await bots(7, other)) == {"a", "b"}

@@ -3,28 +3,33 @@
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
 
-from healthheartbeat.adapters.kube import credentials, replies
+from healthheartbeat.adapters.kube import credentials, listing, replies
 from healthheartbeat.adapters.kube.credentials import Credentials
 from healthheartbeat.adapters.kube.errors import ApiError, ApiUnavailable, CredentialsError
-from healthheartbeat.adapters.kube.kinds import Kind
+from healthheartbeat.adapters.kube.kinds import PODS, Kind
+from healthheartbeat.adapters.kube.listing import Listing
 from healthheartbeat.adapters.kube.transport import Sent, Transport
 
 DEFAULT_TIMEOUT_S: Final = 5.0
 PAGE_SIZE: Final = 500
-"""Objects per page of a list: some 20 ms of decoding, so that polls under way are not stalled for longer."""
+"""Objects per page of a list."""
 RELOAD_EVERY_S: Final = 10.0
+OK: Final = 200
 GONE: Final = 410
 UNAUTHORIZED: Final = 401
 MERGE_PATCH: Final = "application/merge-patch+json"
 
+JSON_PATCH: Final = "application/json-patch+json"
+
 Object = dict[str, Any]
+Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class KubeClient:
@@ -81,15 +86,38 @@ class KubeClient:
         namespace: str | None,
         *,
         label_selector: str = "",
+        field_selector: str = "",
         page_size: int = PAGE_SIZE,
         timeout_s: float | None = None,
     ) -> tuple[Object, ...]:
-        """Every object of `kind` in `namespace` (None: in all), as of one moment: a consistent read, page by page.
+        """Every object of `kind` in `namespace` (None: in all): `listing`, decoded."""
+        found = await self.listing(
+            kind,
+            namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            page_size=page_size,
+            timeout_s=timeout_s,
+        )
+        return await found.objects()
+
+    async def listing(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        page_size: int = PAGE_SIZE,
+        timeout_s: float | None = None,
+    ) -> Listing:
+        """The objects of `kind` in `namespace`, not decoded yet, as of one moment: a consistent read, page by page.
 
         `timeout_s` is for all pages together. A list that expires between two pages is begun again, once.
         """
         call = Call("list", "GET", kind, namespace)
-        query = {"limit": str(page_size)} | ({"labelSelector": label_selector} if label_selector else {})
+        selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        query = {"limit": str(page_size)} | {key: words for key, words in selectors.items() if words}
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + timeout_s
         try:
@@ -104,14 +132,14 @@ class KubeClient:
         kind: Kind,
         namespace: str | None,
         name: str,
-        body: Mapping[str, Any],
+        body: Body,
         *,
         subresource: str | None = None,
         content_type: str = MERGE_PATCH,
         query: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> Object:
-        """Patch one object, by default as a JSON merge patch; server-side apply by `content_type` and `query`."""
+        """Patch one object, by default as a JSON merge patch; JSON patch and server-side apply by `content_type`."""
         call = Call("patch", "PATCH", kind, namespace, name, subresource)
         return await self._call(call, body=body, content_type=content_type, query=query, timeout_s=timeout_s)
 
@@ -143,32 +171,46 @@ class KubeClient:
             Call("delete", "DELETE", kind, namespace, name), body=body, timeout_s=timeout_s, once=True
         )
 
-    async def _pages(
-        self, call: "Call", query: Mapping[str, str], deadline: float, timeout_s: float
-    ) -> tuple[Object, ...]:
-        items: list[Object] = []
+    async def get_through_pod(
+        self, namespace: str, pod: str, *, port: int, path: str, timeout_s: float | None = None
+    ) -> bytes:
+        """What `pod` answers to a GET of `path`, by way of the API server's proxy; 200 or ApiError."""
+        call = Call("get", "GET", PODS, namespace, f"{pod}:{port}", "proxy", beyond=path)
+        status, content = await self._exchange(call, timeout_s=timeout_s)
+        if status != OK:
+            replies.read(status, content, words=call.words, write=False)
+            raise ApiUnavailable(status, "Unreadable", f"{call.words}: {status} of the pod itself")
+        return content
+
+    async def _pages(self, call: "Call", query: Mapping[str, str], deadline: float, timeout_s: float) -> Listing:
+        pages: list[bytes] = []
         rest: dict[str, str] = {}
         while True:
             left_s = max(0.0, deadline - time.monotonic())
-            page = await self._call(call, query={**query, **rest}, timeout_s=timeout_s, left_s=left_s)
-            found = page.get("items")
-            items.extend(item for item in found or () if isinstance(item, dict))
-            token = (page.get("metadata") or {}).get("continue")
+            status, content = await self._exchange(call, query={**query, **rest}, timeout_s=timeout_s, left_s=left_s)
+            metadata, items = listing.page(status, content, words=call.words)
+            pages.append(items)
+            token = metadata.get("continue")
             if not token:
-                return tuple(items)
+                return Listing(call.words, pages)
             rest = {"continue": token}
 
-    async def _call(
+    async def _call(self, call: "Call", **how: Any) -> Object:
+        """Send one request, as `_exchange` does, and read the object that comes back."""
+        status, content = await self._exchange(call, **how)
+        return replies.read(status, content, words=call.words, write=call.method != "GET")
+
+    async def _exchange(
         self,
         call: "Call",
         *,
-        body: Mapping[str, Any] | None = None,
+        body: Body | None = None,
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
         left_s: float | None = None,
         once: bool = False,
-    ) -> Object:
+    ) -> tuple[int, bytes]:
         """Send one request; `once`: on a fresh connection, never a second time; `left_s`: what is left of its time."""
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
         sent = Sent()
@@ -186,7 +228,7 @@ class KubeClient:
             raise self._no_answer(call, f"{type(error).__name__}: {error}", sent, error) from error
         if status == UNAUTHORIZED:
             self._doubtful = True
-        return replies.read(status, content, words=call.words, write=call.method != "GET")
+        return status, content
 
     def _no_answer(self, call: "Call", came: str, sent: Sent, error: BaseException) -> ApiUnavailable:
         if isinstance(error, aiohttp.ClientSSLError):
@@ -225,7 +267,10 @@ class KubeClient:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call, for the wire and in words. `verb` is RBAC's; `posted`: the name of an object that is created."""
+    """One call, for the wire and in words. `verb` is RBAC's; `posted`: the name of an object that is created.
+
+    `beyond`: a path below the subresource, as it is to be sent.
+    """
 
     verb: str
     method: str
@@ -234,11 +279,12 @@ class Call:
     name: str | None = None
     subresource: str | None = None
     posted: str = ""
+    beyond: str = ""
 
     @property
     def path(self) -> str:
         """The URL's path."""
-        return self.kind.path(self.namespace, self.name, self.subresource)
+        return self.kind.path(self.namespace, self.name, self.subresource) + self.beyond
 
     @property
     def words(self) -> str:

@@ -32,3 +32,5 @@ CONFIG_MAPS: Final = Kind("", "v1", "configmaps")
 EVENTS: Final = Kind("events.k8s.io", "v1", "events")
 LEASES: Final = Kind("coordination.k8s.io", "v1", "leases")
 NAMESPACES: Final = Kind("", "v1", "namespaces")
+CORE_EVENTS: Final = Kind("", "v1", "events")
+"""The same Events as EVENTS, under the API that lets them be selected by the object that they are about."""

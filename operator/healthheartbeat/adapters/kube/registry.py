@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
@@ -12,6 +12,7 @@ from healthheartbeat.adapters.kube.client import KubeClient, Object
 from healthheartbeat.adapters.kube.errors import ApiError, NotFound
 from healthheartbeat.adapters.kube.json_access import mapping, text
 from healthheartbeat.adapters.kube.kinds import ENDPOINT_SLICES, HEALTHHEARTBEATS, PODS, SERVICES
+from healthheartbeat.adapters.kube.listing import Listing
 from healthheartbeat.adapters.kube.registry_build import Built, build, claims_of_others, join
 from healthheartbeat.api import times
 from healthheartbeat.api.config import Config
@@ -32,14 +33,24 @@ class Snapshot:
     """One reading: the raw resource, its namespace's Services and EndpointSlices, and the resources beside it."""
 
     resource: Object
-    services: tuple[Object, ...]
-    slices: tuple[Object, ...]
+    services: Listing
+    slices: Listing
     siblings: tuple[Object, ...] = ()
 
     @property
     def resource_version(self) -> str:
         """The resource's version, under which its status is to be written."""
         return text(mapping(self.resource.get("metadata")).get("resourceVersion"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A registry, and what it was made of: digests, and objects by their identity, which they keep while held here."""
+
+    made_of: tuple[object, ...]
+    built: Built
+    config: Config
+    siblings: tuple[Object, ...]
 
 
 class RegistryReader:
@@ -51,30 +62,47 @@ class RegistryReader:
         self._siblings: dict[str, tuple[float, tuple[Object, ...]]] = {}
         self._reading: dict[str, asyncio.Lock] = {}
         self._created_ms: dict[str, Mapping[str, int]] = {}
+        self._built: dict[str, _Known] = {}
 
     async def read(self, namespace: str, name: str) -> Snapshot:
         """Read all at once. Raises NotFound where the resource is gone, ApiError where anything is unreadable."""
         client, timeout_s = self._client, self._timeout_s
-        resource, (services, slices, siblings) = await _together(
+        return await _together(
             client.get(HEALTHHEARTBEATS, namespace, name, timeout_s=timeout_s),
-            client.list(SERVICES, namespace, timeout_s=timeout_s),
-            client.list(ENDPOINT_SLICES, namespace, timeout_s=timeout_s),
+            client.listing(SERVICES, namespace, timeout_s=timeout_s),
+            client.listing(ENDPOINT_SLICES, namespace, timeout_s=timeout_s),
             self._others(namespace),
         )
-        return Snapshot(resource=resource, services=services, slices=slices, siblings=siblings)
 
     async def registry(self, config: Config, snapshot: Snapshot, *, now: Now) -> Built:
         """The registry that `config` (the last good one) makes of `snapshot`; `now`: when the reading began.
 
         Asks for the ages of pods that are not ready beside a ready one, once each; those not learnt are polled.
+        What was made of the same things before is taken again, unless somebody's age counts in it.
         """
-        joined = join(config, snapshot.services, snapshot.slices)
-        return build(
+        made_of = (id(config), snapshot.services.digest, snapshot.slices.digest, id(snapshot.siblings))
+        known = self._built.get(config.resource)
+        if known is not None and known.made_of == made_of:
+            registry = replace(known.built.registry, read_wall_ms=now.wall_ms, read_mono_ms=now.mono_ms)
+            return replace(known.built, registry=registry)
+        joined = join(config, await snapshot.services.objects(), await snapshot.slices.objects())
+        unready = joined.unready_beside_ready()
+        built = build(
             joined,
             claims=claims_of_others(joined, snapshot.siblings),
-            pod_created_ms=await self._ages(config, joined.unready_beside_ready()),
+            pod_created_ms=await self._ages(config, unready),
             now=now,
         )
+        if unready:
+            self._built.pop(config.resource, None)
+        else:
+            self._built[config.resource] = _Known(made_of, built, config, snapshot.siblings)
+        return built
+
+    def forget(self, namespace: str, name: str) -> None:
+        """What was kept of a resource that is gone is kept no longer."""
+        for kept in (self._built, self._created_ms):
+            kept.pop(f"{namespace}/{name}", None)
 
     async def _others(self, namespace: str) -> tuple[Object, ...]:
         async with self._reading.setdefault(namespace, asyncio.Lock()):
@@ -84,9 +112,8 @@ class RegistryReader:
                 found = await self._client.list(
                     HEALTHHEARTBEATS, namespace, page_size=RESOURCE_PAGE_SIZE, timeout_s=self._timeout_s
                 )
-                siblings = tuple(
-                    {"metadata": entry.get("metadata"), "spec": entry.get("spec")} for entry in found
-                )  # their statuses are most of their size
+                read = tuple(_sibling(entry) for entry in found)
+                siblings = siblings if read == siblings else read  # the same ones, for whoever compares
                 self._siblings[namespace] = (started, siblings)
             return siblings
 
@@ -117,16 +144,27 @@ class RegistryReader:
         return ages
 
 
+def _sibling(entry: Object) -> Object:
+    """What counts of another resource; its status is most of its size."""
+    return {"metadata": {"name": text(mapping(entry.get("metadata")).get("name"))}, "spec": entry.get("spec")}
+
+
 async def _together(
-    resource: Coroutine[Any, Any, Object], *lists: Coroutine[Any, Any, tuple[Object, ...]]
-) -> tuple[Object, tuple[tuple[Object, ...], ...]]:
+    resource: Coroutine[Any, Any, Object],
+    services: Coroutine[Any, Any, Listing],
+    slices: Coroutine[Any, Any, Listing],
+    siblings: Coroutine[Any, Any, tuple[Object, ...]],
+) -> Snapshot:
     """Run all at once; the first ApiError ends the others and is raised, a definite one of the resource before any."""
     try:
         async with asyncio.TaskGroup() as group:
             first = group.create_task(resource)
-            rest = [group.create_task(call) for call in lists]
+            second, third = group.create_task(services), group.create_task(slices)
+            last = group.create_task(siblings)
     except* ApiError as failures:
         failed = failures
     else:
-        return first.result(), tuple(task.result() for task in rest)
+        return Snapshot(
+            resource=first.result(), services=second.result(), slices=third.result(), siblings=last.result()
+        )
     raise min((e for e in failed.exceptions if isinstance(e, ApiError)), key=lambda e: not isinstance(e, NotFound))

@@ -1,7 +1,7 @@
 """Connections to the API server: kept ones for most calls, and a fresh one each for what may be sent only once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -51,7 +51,7 @@ class Transport:
         method: str,
         path: str,
         *,
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
         content_type: str,
         query: Mapping[str, str] | None,
         sent: Sent,
