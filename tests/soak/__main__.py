@@ -79,6 +79,7 @@ def soak(folder: Path, *, minutes: float, seed: int, say: stage.Say) -> Outcome:
         plan = faults.plan(stage.SLUGS, seed=seed, lasting_s=lasting_s)
         stage.run(staged, plan, lasting_s=lasting_s, say=say, every_s=min(60.0, lasting_s / 10))
         code = staged.operator.process.stop()
+    (folder / "story.json").write_text(json.dumps(dataclasses.asdict(staged.story), default=list))
     violations = {oracle.__name__.replace("_", " "): list(oracle(staged.story)) for oracle in oracles.ORACLES}
     violations["the operator ends in good order"] = [] if code == 0 else [f"exit code {code}"]
     samples = staged.samples

@@ -127,39 +127,47 @@ def every_restart_is_reported(story: Story) -> Iterator[str]:
 
 def pages_follow_the_bots(story: Story) -> Iterator[str]:
     """Whoever is down is paged about soon and until it answers; nobody else is; the fleet's own alerts never fire."""
-    down_since = _down(story)
+    down = _down(story)
     for at_ms, pages in story.pages:
         if others := {page for page in pages if page[0] not in ABOUT_A_BOT}:
             yield f"{sorted(others, key=str)} fired"
         for name, slug in pages:
-            if name in ABOUT_A_BOT and not _within(down_since.get(str(slug), []), at_ms, PAGE_LATE_MS):
+            if name in ABOUT_A_BOT and not any(
+                span.from_ms <= at_ms <= span.ended_ms + PAGE_LATE_MS for span in down.get(str(slug), [])
+            ):
                 yield f"{name} fired about {slug}, which was not down"
-    for slug, spans in down_since.items():
-        for from_ms, to_ms in spans:
+    for slug, spans in down.items():
+        for span in spans:
             for (begins_ms, pages), ends_ms in _lasting(story.pages):
-                looked_ms = (max(begins_ms, from_ms + PAGE_LATE_MS), min(ends_ms, to_ms))
+                looked_ms = (max(begins_ms, span.from_ms + PAGE_LATE_MS), min(ends_ms, span.heard_ms))
                 if looked_ms[0] < looked_ms[1] and (DOWN, slug) not in pages:
                     yield f"{slug} was down and not paged about"
 
 
-def _down(story: Story) -> dict[str, list[tuple[float, float]]]:
-    """By bot: from the end of the sweep that found it down to that of the sweep that heard it again."""
-    spans: dict[str, list[tuple[float, float]]] = {}
+@dataclass(frozen=True, slots=True)
+class _Down:
+    """From the beginning of the sweep that found a bot down to the beginning and the end of the one that heard it."""
+
+    from_ms: float
+    heard_ms: float = float("inf")
+    ended_ms: float = float("inf")
+
+
+def _down(story: Story) -> dict[str, list[_Down]]:
+    """By bot."""
+    spans: dict[str, list[_Down]] = {}
     since: dict[str, float] = {}
     for report, misses in zip(story.reports, story.misses(), strict=True):
-        ends_ms = report["fired_at_ms"] + report["sweep_duration_ms"]
+        heard_ms = report["fired_at_ms"]
         for slug, count in misses.items():
             if count >= THRESHOLD:
-                since.setdefault(slug, report["fired_at_ms"])
+                since.setdefault(slug, heard_ms)
         for slug in since.keys() - misses.keys() - set(report["unknown_bots"]):
-            spans.setdefault(slug, []).append((since.pop(slug), ends_ms))
+            ended_ms = heard_ms + report["sweep_duration_ms"]
+            spans.setdefault(slug, []).append(_Down(since.pop(slug), heard_ms, ended_ms))
     for slug, from_ms in since.items():
-        spans.setdefault(slug, []).append((from_ms, float("inf")))
+        spans.setdefault(slug, []).append(_Down(from_ms))
     return spans
-
-
-def _within(spans: Sequence[tuple[float, float]], at_ms: float, late_ms: float) -> bool:
-    return any(from_ms <= at_ms <= to_ms + late_ms for from_ms, to_ms in spans)
 
 
 def _lasting(

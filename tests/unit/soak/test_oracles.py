@@ -51,6 +51,16 @@ def test_nothing_is_found_in_a_good_story() -> None:
     assert found(story()) == set()
 
 
+def test_a_page_may_end_as_soon_as_the_sweep_that_hears_the_bot_has_begun() -> None:
+    """It need not wait for the others of that sweep, which may take as long as their timeout."""
+    told = story()
+    told.reports = [report(number, **({BOT: number - 2} if 2 < number < 15 else {})) for number in range(1, 21)]
+    told.pages = [(0, frozenset()), (5400, PAGED), (15_050, frozenset()), (20_000, frozenset())]
+    assert oracles.pages_follow_the_bots not in found(told)
+    told.pages[2] = (14_900, frozenset())
+    assert oracles.pages_follow_the_bots in found(told)
+
+
 def test_a_sweep_without_a_report_is_found() -> None:
     told = story()
     del told.reports[8]
