@@ -89,9 +89,7 @@ def hanging(api: KubernetesApi, rounds: int) -> Iterator[Row]:
     if any(report["unhealthy_count"] != fleet.bots for report in reports):
         raise SystemExit(f"not all were found hanging: {reports[-1]}")
     took = [report["sweep_duration_ms"] / 1000 for report in reports]
-    yield Row(
-        group=GROUP, what="sweep of 97 bots that all hang, timeout 1 s", unit="s", values=took, bar=1.3
-    )
+    yield Row(group=GROUP, what="sweep of 97 bots that all hang, timeout 1 s", unit="s", values=took, bar=1.3)
 
 
 def punctual(api: KubernetesApi, rounds: int) -> Iterator[Row]:
@@ -102,9 +100,7 @@ def punctual(api: KubernetesApi, rounds: int) -> Iterator[Row]:
     ]
     asyncio.run(lab.furnish(api.kubeconfig, fleets))
     with lab.operator(api) as operator:
-        operator.until(
-            lambda: all(len(operator.sweeps_of(fleet.name)) >= 103 for fleet in fleets), timeout_s=300
-        )
+        operator.until(lambda: all(len(operator.sweeps_of(fleet.name)) >= 103 for fleet in fleets), timeout_s=300)
         late = [
             value
             for fleet in fleets

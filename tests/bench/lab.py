@@ -110,24 +110,30 @@ def _objects(fleet: Fleet) -> Iterator[tuple[Kind, dict[str, Any]]]:
     for number in range(fleet.bots):
         name = f"{fleet.name}-bot-{number}"
         port = HANGING_PORT if number >= fleet.bots - fleet.hanging else BOT_PORT
-        yield SERVICES, {
-            "metadata": {"name": name},
-            "spec": {"selector": {"app": name}, "clusterIP": "None", "ports": [{"name": "http", "port": port}]},
-        }
+        yield (
+            SERVICES,
+            {
+                "metadata": {"name": name},
+                "spec": {"selector": {"app": name}, "clusterIP": "None", "ports": [{"name": "http", "port": port}]},
+            },
+        )
         pod = {"kind": "Pod", "name": f"{name}-x", "namespace": fleet.name, "uid": str(uuid4())}
-        yield ENDPOINT_SLICES, {
-            "metadata": {"name": f"{name}-x", "labels": {"kubernetes.io/service-name": name}},
-            "addressType": "IPv4",
-            "ports": [{"name": "http", "port": port}],
-            "endpoints": [
-                {
-                    "addresses": [address(fleet.first + number)],
-                    "conditions": {"ready": True, "serving": True, "terminating": False},
-                    "nodeName": "node-1",
-                    "targetRef": pod,
-                }
-            ],
-        }
+        yield (
+            ENDPOINT_SLICES,
+            {
+                "metadata": {"name": f"{name}-x", "labels": {"kubernetes.io/service-name": name}},
+                "addressType": "IPv4",
+                "ports": [{"name": "http", "port": port}],
+                "endpoints": [
+                    {
+                        "addresses": [address(fleet.first + number)],
+                        "conditions": {"ready": True, "serving": True, "terminating": False},
+                        "nodeName": "node-1",
+                        "targetRef": pod,
+                    }
+                ],
+            },
+        )
 
 
 class Operator:
@@ -179,6 +185,11 @@ class Operator:
     def cpu_s(self) -> float:
         """CPU seconds so far."""
         return meter.cpu_s(self.pid)
+
+    def terminate(self) -> None:
+        """Tell it to stop, and wait until it has."""
+        self._process.terminate()
+        self._process.wait(30)
 
     def close(self) -> None:
         """Kill it."""

@@ -63,6 +63,7 @@ class RegistryReader:
         self._reading: dict[str, asyncio.Lock] = {}
         self._created_ms: dict[str, Mapping[str, int]] = {}
         self._built: dict[str, _Known] = {}
+        self._decoding = asyncio.Lock()  # decoded, a thousand bots take 10 MB until their registry is made
 
     async def read(self, namespace: str, name: str) -> Snapshot:
         """Read all at once. Raises NotFound where the resource is gone, ApiError where anything is unreadable."""
@@ -85,7 +86,8 @@ class RegistryReader:
         if known is not None and known.made_of == made_of:
             registry = replace(known.built.registry, read_wall_ms=now.wall_ms, read_mono_ms=now.mono_ms)
             return replace(known.built, registry=registry)
-        joined = join(config, await snapshot.services.objects(), await snapshot.slices.objects())
+        async with self._decoding:
+            joined = join(config, await snapshot.services.objects(), await snapshot.slices.objects())
         unready = joined.unready_beside_ready()
         built = build(
             joined,

@@ -1,0 +1,111 @@
+"""Thousands of bots: `python -m bench.bench_scale [--bots N] [--resources N] [--interval S] [--sweeps N]`.
+
+The operator as a process against a real API server; each bot has an address of its own, and one process answers for
+all. Reported per run: the sweeps' length, the operator's CPU over the interval, its memory, and how much longer than
+it should a turn of its event loop took, by a timer in it every 5 ms (`--lag`; that costs CPU, so it is a run apart).
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import lab, meter
+from bench.bench_probe import bots
+from bench.figures import Row, dump, table
+from harness import apiserver, build
+from harness.cluster import KubernetesApi
+from support import crd
+
+GROUP = "Many bots"
+
+
+def fleets(total: int, resources: int, interval_s: int) -> list[lab.Fleet]:
+    """So many bots, spread evenly over resources."""
+    each = total // resources
+    spec = {"heartbeatIntervalSeconds": interval_s, "probe": {"port": "http"}}
+    return [lab.Fleet(name=f"many{n}", bots=each, first=n * each, spec=spec) for n in range(resources)]
+
+
+def measured(
+    api: KubernetesApi, made: list[lab.Fleet], *, interval_s: int, sweeps: int, lagging: bool
+) -> Iterator[tuple[str, str, float, list[float]]]:
+    """What, unit, bar (0 for none) and values, of one run."""
+    total = sum(fleet.bots for fleet in made)
+    with tempfile.NamedTemporaryFile("r", suffix=".json") as lags:
+        wrap = [sys.executable, "-m", "bench.lag", lags.name] if lagging else []
+        with lab.operator(api, wrap=wrap) as operator:
+
+            def swept(least: int) -> bool:
+                return all(len(operator.sweeps_of(fleet.name)) >= least for fleet in made)
+
+            operator.until(lambda: swept(2), timeout_s=120 + 3 * interval_s)
+            began_s, seen, at = operator.cpu_s(), len(operator.reports), operator.reports[-1][0]
+            operator.until(lambda: swept(2 + sweeps), timeout_s=60 + interval_s * (sweeps + 2))
+            spent_s = operator.cpu_s() - began_s
+            took_s = operator.reports[-1][0] - at
+            reports = [report for _, report in operator.reports[seen:]]
+            now_mib, most_mib = meter.memory_mib(operator.pid)
+            wrong = [report for report in reports if report["healthy_count"] != report["total_bots"]]
+            if wrong:
+                lab.say(f"{len(wrong)} of {len(reports)} sweeps were not whole: {wrong[-1]['summary']}")
+            if lagging:
+                operator.terminate()
+                stalls = json.loads(Path(lags.name).read_text())
+                yield "longest turn of the event loop", "ms", 20.0, [max(stalls)]
+                yield "turns of over 10 ms, a minute", "", 0, [60 * sum(lag > 10 for lag in stalls) / took_s]
+                return
+    yield "longest sweep", "s", 5.0, [max(report["sweep_duration_ms"] for report in reports) / 1000]
+    yield "CPU of the operator, of a core", "%", 15.0, [100 * spent_s / took_s]
+    yield "CPU per probe", "µs", 0, [spent_s * 1e6 / sum(report["total_bots"] for report in reports)]
+    yield "memory at its most", "MiB", 250.0, [most_mib]
+    yield "memory at the end", "MiB", 0, [now_mib]
+    yield (
+        "bots found healthy, of all",
+        "%",
+        0,
+        [100 * sum(report["healthy_count"] for report in reports) / (total * len(reports) / len(made))],
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bots", type=int, default=10_000)
+    parser.add_argument("--resources", type=int, default=10)
+    parser.add_argument("--interval", type=int, default=30)
+    parser.add_argument("--sweeps", type=int, default=4)
+    parser.add_argument("--lag", action="store_true", help="measure stalls of the event loop, and nothing else")
+    parser.add_argument("--no-bars", action="store_true", help="for reading only")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    options = parser.parse_args()
+    lab.enter("bench.bench_scale")
+    made = fleets(options.bots, options.resources, options.interval)
+    rows: list[Row] = []
+    with (
+        bots(lab.BOT_PORT, hanging=lab.HANGING_PORT),
+        apiserver.running(build.ensure(build.API, lab.say)) as api,
+    ):
+        crd.install(api)
+        lab.say(f"making {options.bots} bots in {options.resources} resources")
+        asyncio.run(lab.furnish(api.kubeconfig, made))
+        lab.say("measuring")
+        prefix = f"{options.bots:,} bots in {options.resources} resources, every {options.interval} s: "
+        for what, unit, bar, values in measured(
+            api, made, interval_s=options.interval, sweeps=options.sweeps, lagging=options.lag
+        ):
+            row = Row(
+                group=GROUP,
+                what=prefix + what,
+                unit=unit,
+                values=values,
+                bar=None if options.no_bars or not bar else bar,
+            )
+            rows.append(row)
+    sys.stdout.write(dump(rows) if options.json else table(rows) + "\n")
+
+
+if __name__ == "__main__":
+    main()
