@@ -28,6 +28,19 @@ def operator(
     kubeconfig: flags.Kubeconfig = None,
     bind: Annotated[str, typer.Option(envvar=PREFIX + "BIND", help="Address of its own endpoints.")] = "0.0.0.0",  # noqa: S104 - the kubelet and Prometheus come from outside the pod
     port: flags.Port = 8080,
+    status_port: Annotated[
+        int | None,
+        typer.Option(
+            envvar=PREFIX + "STATUS_PORT", min=1, max=65535, help="Port of the status page; unset: there is none."
+        ),
+    ] = None,
+    status_bind: Annotated[
+        str,
+        typer.Option(
+            envvar=PREFIX + "STATUS_BIND",
+            help="Address of the status page; unset: that of --bind. With 127.0.0.1 it takes a kubectl port-forward.",
+        ),
+    ] = "",
     alertmanager_url: flags.AlertmanagerUrls = None,
     notify_file: flags.NotifyFile = None,
     notify_reminder: Annotated[
@@ -69,6 +82,8 @@ def operator(
         kubeconfig=kubeconfig,
         bind=bind,
         port=port,
+        status_port=status_port or 0,
+        status_bind=status_bind,
         alertmanager_urls=tuple(alertmanager_url or ()),
         notify_file=notify_file,
         notify_reminder_s=notify_reminder,

@@ -49,6 +49,17 @@ class ResourceLedger:
         self.missing += (ledger.latest is Outcome.MISS) - was_missing
         self.bots[ledger.slug] = ledger
 
+    def snapshot(self) -> "ResourceLedger":
+        """All this as of now, which later sweeps do not change."""
+        return replace(
+            self,
+            bots=dict(self.bots),
+            former=dict(self.former),
+            layers=dict(self.layers),
+            restarted=list(self.restarted),
+            firing=set(self.firing),
+        )
+
     def storm(self, policy: Policy) -> bool:
         """Whether the breaker holds restarts back right now (decision 21)."""
         return is_storm(missing=self.missing, total=len(self.bots), max_unhealthy_percent=policy.max_unhealthy_percent)

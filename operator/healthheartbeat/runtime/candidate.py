@@ -37,6 +37,11 @@ class Candidate:
         """What this process is to the resource now."""
         return Role.LEADER if self._leadership is None else self._leadership.role
 
+    @property
+    def holder(self) -> str:
+        """Who holds the resource's Lease, as far as is known here; empty where there is none."""
+        return "" if self._leadership is None else self._leadership.holder
+
     def wake(self) -> None:
         """Sweep as soon as may be, if sweeping is ours."""
         if self.sweeper is not None:

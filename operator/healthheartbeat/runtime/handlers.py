@@ -7,14 +7,13 @@ delete, and the resource's own part stays its author's.
 import asyncio
 import copy
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import kopf
 
 from healthheartbeat.adapters.kube.client import KubeClient
 from healthheartbeat.adapters.kube.login import connection_info
 from healthheartbeat.api import names
-from healthheartbeat.runtime.fleet import Fleet
 
 WATCH_S = 300
 REQUEST_S = 10
@@ -50,20 +49,32 @@ def settings(*, namespaced: bool) -> kopf.OperatorSettings:
     return made
 
 
-class Teller:
-    """Tells `fleet` on its own loop what kopf sees on another."""
-
-    def __init__(self, fleet: Fleet, loop: asyncio.AbstractEventLoop) -> None:
-        self._fleet = fleet
-        self._loop = loop
+class Listener(Protocol):
+    """Who is told of resources: the fleet, and whoever else wants to know. None of them changes what it is given."""
 
     def saw(self, resource: Mapping[str, Any]) -> None:
         """A resource exists, or changed."""
-        self._loop.call_soon_threadsafe(self._fleet.saw, resource)
+
+    def lost(self, resource: Mapping[str, Any]) -> None:
+        """A resource was deleted, and was last as given."""
+
+
+class Teller:
+    """Tells `listeners` on their own loop what kopf sees on another."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *listeners: Listener) -> None:
+        self._loop = loop
+        self._listeners = listeners
+
+    def saw(self, resource: Mapping[str, Any]) -> None:
+        """A resource exists, or changed."""
+        for listener in self._listeners:
+            self._loop.call_soon_threadsafe(listener.saw, resource)
 
     def lost(self, resource: Mapping[str, Any]) -> None:
         """A resource was deleted."""
-        self._loop.call_soon_threadsafe(self._fleet.lost, resource)
+        for listener in self._listeners:
+            self._loop.call_soon_threadsafe(listener.lost, resource)
 
 
 def registry(teller: Teller, client: KubeClient) -> kopf.OperatorRegistry:

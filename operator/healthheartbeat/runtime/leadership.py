@@ -49,6 +49,11 @@ class Leadership:
         """What this process may do now."""
         return self._candidacy.role(self._now().mono_ms)
 
+    @property
+    def holder(self) -> str:
+        """Who held the Lease when it was last read; empty where nobody did."""
+        return self._candidacy.seen.holder if self._candidacy.seen else ""
+
     def leads(self) -> bool:
         """Whether it may restart, resolve and write now."""
         return self.role is Role.LEADER

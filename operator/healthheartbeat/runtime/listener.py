@@ -1,4 +1,4 @@
-"""A small HTTP server for a few read-only paths that nobody can tie up: one short request a connection, all JSON.
+"""A small HTTP server for a few read-only paths that nobody can tie up: one short request a connection.
 
 Not `aiohttp.web.Application`, since its server waits for a request's headers for ever and signs with its version.
 """
@@ -43,7 +43,8 @@ async def listening(
 ) -> AsyncIterator[int]:
     """Answer GET and HEAD on the paths of `routes` while the context lasts; yields the port, found where `port` is 0.
 
-    Raises OSError where the address cannot be had.
+    A path of `routes` that ends with an asterisk stands for all that begin like it. Raises OSError where the address
+    cannot be had.
     """
     server = _Server(_answering(routes), max_connection_s=max_connection_s)
     listener = await asyncio.get_running_loop().create_server(server, host, port, reuse_address=True)
@@ -106,7 +107,9 @@ def _answering(routes: Mapping[str, Handler]) -> Handler:
 
 
 async def _answer(routes: Mapping[str, Handler], request: web.BaseRequest) -> web.Response:
-    handler = routes.get(request.path)
+    handler = routes.get(request.path) or next(
+        (one for path, one in routes.items() if path.endswith("*") and request.path.startswith(path[:-1])), None
+    )
     if handler is None:
         return json_response({"error": f"there is nothing here; there is {', '.join(sorted(routes))}"}, status=404)
     if request.method not in {"GET", "HEAD"}:

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -42,6 +43,8 @@ from healthheartbeat.runtime.leadership import Leadership
 from healthheartbeat.runtime.lookout import Lookout
 from healthheartbeat.runtime.real_world import API_TIMEOUT_S, real_world
 from healthheartbeat.runtime.reports import Reports
+from healthheartbeat.runtime.sightings import Sightings
+from healthheartbeat.runtime.status_page import StatusPage
 from healthheartbeat.runtime.sweeper import Sweeper
 from healthheartbeat.runtime.vitals import Vitals
 from healthheartbeat.runtime.witnesses import Witnesses
@@ -57,12 +60,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the process was started with. `namespaces` empty: all of them."""
+    """What the process was started with. `namespaces` empty: all of them; `status_port` 0: no status page."""
 
     namespaces: Sequence[str] = ()
     kubeconfig: Path | None = None
     bind: str = "0.0.0.0"  # noqa: S104 - in a pod, the kubelet and Prometheus come from outside
     port: int = 8080
+    status_bind: str = ""
+    status_port: int = 0
     alertmanager_urls: Sequence[str] = ()
     runbook_url: str = ""
     registry_stale_after_s: int = 300
@@ -114,9 +119,11 @@ async def run(settings: Settings) -> int:
             deleted=witnesses.deleted,
         )
         stop, reached = asyncio.Event(), asyncio.Event()
-        watched = handlers.registry(handlers.Teller(fleet, asyncio.get_running_loop()), client)
+        sightings = Sightings(now=system_clock)
+        told = (fleet, sightings) if settings.status_port else (fleet,)
+        watched = handlers.registry(handlers.Teller(asyncio.get_running_loop(), *told), client)
         lookout = Lookout(
-            lambda told: kopf.operator(
+            lambda stopping: kopf.operator(
                 registry=watched,
                 settings=handlers.settings(namespaced=bool(settings.namespaces)),
                 standalone=True,
@@ -124,7 +131,7 @@ async def run(settings: Settings) -> int:
                 identity=cast("Any", holder),
                 clusterwide=not settings.namespaces,
                 namespaces=list(settings.namespaces),
-                stop_flag=told,
+                stop_flag=stopping,
             )
         )
         vitals = Vitals(fleet, reports, now=system_clock, started=reached, watch_failure=lambda: lookout.failure)
@@ -133,7 +140,8 @@ async def run(settings: Settings) -> int:
             log.warning("PAGES", reason=problem)
         for problem in witnesses.problems():
             log.warning("WITNESSES", reason=problem)
-        async with serve(vitals, metrics, host=settings.bind, port=settings.port):
+        page = StatusPage(fleet, reports, sightings, health=vitals, process=holder, now=system_clock)
+        async with serve(vitals, metrics, host=settings.bind, port=settings.port), _served(page, settings):
             parts = {
                 "pages": asyncio.create_task(pages.run(), name="pages"),
                 "witnesses": asyncio.create_task(witnesses.run(), name="witnesses"),
@@ -151,6 +159,13 @@ async def run(settings: Settings) -> int:
                 await witnesses.flush(LAST_WORDS_S)
                 await events.drain(FLUSH_S)
                 await end(*parts.values())
+
+
+def _served(page: StatusPage, settings: Settings) -> AbstractAsyncContextManager[object]:
+    """The status page, where it is asked for."""
+    if not settings.status_port:
+        return nullcontext()
+    return page.serve(host=settings.status_bind or settings.bind, port=settings.status_port)
 
 
 def _notify(settings: Settings) -> NotifySettings | None:

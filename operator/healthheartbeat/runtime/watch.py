@@ -1,7 +1,7 @@
 """What one resource's sweeper, restarts and status share: its ledgers, and the latest good reading of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from healthheartbeat.api.annotations import Pause
@@ -41,6 +41,10 @@ class Watch:
     conditions: list[dict[str, Any]] = field(default_factory=list)
     began_ms: int = 0
     _policy: Policy = DEFAULT_POLICY
+
+    def snapshot(self) -> "Watch":
+        """All this as of now, which later sweeps do not change, for somebody on another thread."""
+        return replace(self, resource=self.resource.snapshot(), conditions=list(self.conditions))
 
     def take(self, reading: Reading) -> None:
         """Go by `reading` from now on."""
