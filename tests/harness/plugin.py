@@ -1,4 +1,4 @@
-"""The fixtures `cluster`, `apiserver`, `image`, `helm`, `helm_program` and `alerting`, and the option --cluster.
+"""The fixtures `cluster`, `apiserver`, `image`, `helm`, `helm_program`, `alerting`, `chromium`; the option --cluster.
 
 What takes long the first time (packages, programs, images) is done before the first test, where it can be seen and
 where no test's deadline runs; a cluster is started when the first test asks for it.
@@ -68,6 +68,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         build.ensure(["helm"], say)
     if "alerting" in wanted:
         _prepare(blocked, "alerting", lambda: packages.ensure(packages.ALERTS, say))
+    if "chromium" in wanted:
+        _prepare(blocked, "chromium", lambda: packages.ensure(packages.BROWSER, say))
     if wanted & _ON_CLUSTER:
         _prepare(blocked, "cluster", lambda: _prepare_cluster(session.config, wanted, say=say))
 
@@ -176,6 +178,14 @@ def alerting(request: pytest.FixtureRequest) -> dict[str, Path]:
     if why := request.config.stash[_BLOCKED].get("alerting"):
         pytest.skip(why)
     return {name: packages.program(name) for name in packages.ALERTS}
+
+
+@pytest.fixture(scope="session")
+def chromium(request: pytest.FixtureRequest) -> Path:
+    """Debian's chromium."""
+    if why := request.config.stash[_BLOCKED].get("chromium"):
+        pytest.skip(why)
+    return packages.program("chromium")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 
 from healthheartbeat.adapters.status_page.view import Seen
 from healthheartbeat.api import annotations
-from healthheartbeat.api.config import ConfigError, effective_timeout_ms, load
+from healthheartbeat.api.config import Config, ConfigError, load
 from healthheartbeat.core.clock import Now
 from healthheartbeat.core.policy import Policy
 from healthheartbeat.runtime.candidate import Candidate
@@ -37,13 +37,16 @@ def _own(
     role, failure, completed, watch = candidate.role, sweeper.failure, sweeper.completed, sweeper.watch.snapshot()
 
     def put_together() -> Seen:
+        bots = watch.registry.bots if watch.reading else {}
         return Seen(
             namespace=namespace,
             name=name,
             role=role,
             wall_ms=now.wall_ms,
             status=watch.status(now) if watch.reading else {},
+            interval_ms=watch.policy.interval_ms,
             policy=watch.policy,
+            unrestarted=frozenset(slug for slug, bot in bots.items() if not bot.auto_restart),
             swept_ago_ms=now.mono_ms - completed.mono_ms if completed else None,
             registry_age_ms=watch.registry_age_ms(now) if watch.reading else None,
             pauses=watch.reading.pauses if watch.reading else {},
@@ -62,13 +65,17 @@ def _others(candidate: Candidate, sighting: Sighting | None, *, now: Now) -> Loo
     since_ms = sighting.since_ms if sighting else None
 
     def put_together() -> Seen:
+        status, taken = resource.get("status") or {}, _taken(resource)
+        policy = policy_of(taken.spec, timeout_ms=taken.timeout_ms) if taken else None
         return Seen(
             namespace=namespace,
             name=name,
             role=role,
             wall_ms=now.wall_ms,
-            status=resource.get("status") or {},
-            policy=_policy(resource),
+            status=status,
+            interval_ms=_interval_ms(status, policy or DEFAULT_POLICY),
+            policy=policy,
+            unrestarted=frozenset(bot.slug for bot in taken.bots if not bot.auto_restart) if taken else frozenset(),
             swept_ago_ms=None if since_ms is None else now.mono_ms - since_ms,
             pauses=annotations.pauses((resource.get("metadata") or {}).get("annotations")),
             reports=sighting.reports if sighting else (),
@@ -78,10 +85,15 @@ def _others(candidate: Candidate, sighting: Sighting | None, *, now: Now) -> Loo
     return put_together
 
 
-def _policy(resource: Mapping[str, Any]) -> Policy:
-    """The policy that the resource asks for, and the defaults where its spec is refused: the leader knows better."""
+def _taken(resource: Mapping[str, Any]) -> Config | None:
+    """What the resource asks for; None where its spec is refused: then only its leader knows what is in force."""
     try:
-        spec = load(resource).spec
+        return load(resource)
     except ConfigError:
-        return DEFAULT_POLICY
-    return policy_of(spec, timeout_ms=effective_timeout_ms(spec))
+        return None
+
+
+def _interval_ms(status: Mapping[str, Any], policy: Policy) -> int:
+    """The interval in force: the last report's own, or else the spec's."""
+    reported = (status.get("lastReport") or {}).get("interval_ms")
+    return reported if isinstance(reported, int) and reported > 0 else policy.interval_ms

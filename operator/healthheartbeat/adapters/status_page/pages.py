@@ -14,7 +14,7 @@ from typing import Final
 import jinja2
 from markupsafe import Markup
 
-from healthheartbeat.adapters.status_page.view import ResourceView, Seen, duration_words, headline_of
+from healthheartbeat.adapters.status_page.view import ResourceView, Seen, headline_of
 from healthheartbeat.api.times import format_s
 from healthheartbeat.core.headline import Tone
 
@@ -37,17 +37,14 @@ def resource_page(view: ResourceView, *, problems: Sequence[str], process: str) 
         problems=problems,
         process=process,
         wall_ms=view.seen.wall_ms,
-        refresh_s=refresh_s(view.seen.policy.interval_ms),
+        refresh_s=refresh_s(view.seen.interval_ms),
         up="../../",
     )
 
 
 def index_page(seen: Sequence[Seen], *, problems: Sequence[str], process: str, wall_ms: int) -> bytes:
     """All resources, worst first."""
-    tones = list(Tone)
-    lines = sorted(
-        ((headline_of(one), one) for one in seen), key=lambda line: (-tones.index(line[0].tone), line[1].key)
-    )
+    lines = sorted(((headline_of(one), one) for one in seen), key=lambda line: (-line[0].tone.rank, line[1].key))
     return _render(
         "index.html",
         lines=lines,
@@ -110,7 +107,7 @@ def _environment() -> jinja2.Environment:
     )
     own = {"style": _text("style.css"), "script": _text("refresh.js")}
     environment.globals |= {name: Markup(text) for name, text in own.items()}  # noqa: S704 - ours, from the package
-    environment.filters |= {"time": format_s, "span": duration_words}
+    environment.filters["time"] = format_s
     return environment
 
 

@@ -8,6 +8,8 @@ from healthheartbeat.api.codes import Action
 from healthheartbeat.api.times import format_s
 
 SWEEPS: Final = 60
+FEWEST: Final = 12
+"""As wide as so many sweeps is the plot at least: a bar is to look like one."""
 STEP: Final = 10
 FAILURES_HEIGHT: Final = 60
 DURATION_HEIGHT: Final = 28
@@ -62,7 +64,7 @@ class Plot:
     bars: tuple[Bar, ...]
     most: int
     longest_ms: int
-    width: int = SWEEPS * STEP
+    width: int
 
     @property
     def words(self) -> str:
@@ -79,11 +81,12 @@ def plot(reports: Sequence[Mapping[str, Any]]) -> Plot:
     shown = reports[-SWEEPS:]
     most = max([LEAST_SCALE, *(report["total_bots"] - report["healthy_count"] for report in shown)])
     longest_ms = max([1, *(report["sweep_duration_ms"] for report in shown)])
-    first = SWEEPS - len(shown)
+    places = max(FEWEST, len(shown))
+    first = places - len(shown)
     bars = tuple(
         _bar(report, x=(first + index) * STEP, most=most, longest_ms=longest_ms) for index, report in enumerate(shown)
     )
-    return Plot(bars=bars, most=most, longest_ms=longest_ms)
+    return Plot(bars=bars, most=most, longest_ms=longest_ms, width=places * STEP)
 
 
 def _bar(report: Mapping[str, Any], *, x: int, most: int, longest_ms: int) -> Bar:

@@ -7,24 +7,27 @@ from typing import Any, Final
 
 from healthheartbeat.adapters.status_page.plot import Plot, plot
 from healthheartbeat.api.annotations import Pause
-from healthheartbeat.api.codes import BotState
-from healthheartbeat.api.times import format_s, parse_ms
+from healthheartbeat.api.codes import AlertName, BotState
+from healthheartbeat.api.spans import gone
+from healthheartbeat.core import bot_entry
+from healthheartbeat.core.bot_entry import BotEntry
+from healthheartbeat.core.forecast import Moment, Terms, forecast, restarts_left
 from healthheartbeat.core.headline import Headline, headline
 from healthheartbeat.core.lease import Role
+from healthheartbeat.core.outlook import NO_LAYER
 from healthheartbeat.core.policy import Policy
 
 STATES: Final = (BotState.DOWN, BotState.MISSING, BotState.UNKNOWN, BotState.HEALTHY)
 """Worst first."""
-NO_LAYER: Final = "no layer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What one process knows of one resource at `wall_ms`; nothing in it changes any more.
 
-    `status`: as this process would write it, or as the leader wrote it. `policy`, `registry_age_ms`: None where only
-    the leader knows. `swept_ago_ms`: as `core.headline.headline` takes it. `holder`: who holds the Lease, empty where
-    nobody is known to. `failure`: why the resource could not be read last.
+    `status`: as this process would write it, or as the leader wrote it. `policy`: None where only the leader knows what
+    is in force. `swept_ago_ms`: as `core.headline` takes it. `unrestarted`: bots whose own autoRestart is false.
+    `holder`: who holds the Lease, empty where nobody is known to. `failure`: why the resource could not be read last.
     """
 
     namespace: str
@@ -32,9 +35,11 @@ class Seen:
     role: Role
     wall_ms: int
     status: Mapping[str, Any]
-    policy: Policy
+    interval_ms: int
+    policy: Policy | None
     swept_ago_ms: int | None
     registry_age_ms: int | None = None
+    unrestarted: frozenset[str] = frozenset()
     pauses: Mapping[str, Pause] = field(default_factory=dict)
     reports: Sequence[Mapping[str, Any]] = ()
     holder: str = ""
@@ -48,20 +53,16 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One bot. `spent` and `left` are restarts of its budget within the window; `frees` is when one comes back."""
+    """One bot. `coming`: what comes next, empty for a healthy bot of which there is nothing to say."""
 
     slug: str
     layer: str
     state: BotState
-    misses: int
+    misses: str
     why: str
+    coming: str
     last_seen: str
-    next: str
-    spent: int
-    left: int
-    frees: str
-    paused: str
-    firing: tuple[str, ...]
+    restarts: str
 
     @property
     def healthy(self) -> bool:
@@ -80,27 +81,31 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceView:
-    """Everything that a resource's page shows. `failures` and `groups` hold only what `query` finds."""
+    """All that a resource's page shows. `failures`, `notable` (healthy, with a story) and `groups` are what `query`
+    finds; `counts` are of all bots.
+    """
 
     seen: Seen
     headline: Headline
     query: str
     found: int
     total: int
-    counts: Mapping[str, int]
+    counts: tuple[tuple[BotState, int], ...]
     failures: tuple[Row, ...]
+    notable: tuple[Row, ...]
     groups: tuple[Group, ...]
     facts: tuple[tuple[str, str], ...]
-    conditions: Sequence[Mapping[str, Any]]
+    conditions: tuple[Mapping[str, Any], ...]
+    firing: tuple[str, ...]
     plot: Plot
 
 
 def view(seen: Seen, query: str = "") -> ResourceView:
-    """The page of a resource; `query`: words that a bot's slug, layer, state, reason or action has to contain."""
-    rows = sorted(
-        (_row(entry, seen) for entry in seen.status.get("bots") or ()),
-        key=lambda row: (STATES.index(row.state), row.slug),
-    )
+    """The page of a resource; `query`: words, each of which what is said of a bot has to contain."""
+    entries = bot_entry.read_all(seen.status)
+    storm = AlertName.STORM in (seen.status.get("firing") or ())
+    moment = Moment(now_ms=seen.wall_ms, storm=storm)
+    rows = sorted((_row(entry, seen, moment) for entry in entries), key=lambda row: (STATES.index(row.state), row.slug))
     words = query.casefold().split()
     found = [row for row in rows if _matches(row, words)]
     states = Counter(row.state for row in rows)
@@ -110,11 +115,13 @@ def view(seen: Seen, query: str = "") -> ResourceView:
         query=query,
         found=len(found),
         total=len(rows),
-        counts={str(state): states[state] for state in STATES},
+        counts=tuple((state, states[state]) for state in STATES),
         failures=tuple(row for row in found if not row.healthy),
+        notable=tuple(row for row in found if row.healthy and row.coming),
         groups=_groups(found),
         facts=tuple(_facts(seen)),
-        conditions=seen.status.get("conditions") or (),
+        conditions=tuple(_conditions(seen.status)),
+        firing=tuple(map(str, seen.status.get("firing") or ())),
         plot=plot(seen.reports),
     )
 
@@ -125,72 +132,47 @@ def headline_of(seen: Seen) -> Headline:
         seen.status,
         role=seen.role,
         swept_ago_ms=seen.swept_ago_ms,
-        interval_ms=seen.policy.interval_ms,
+        interval_ms=seen.interval_ms,
         failure=seen.failure,
     )
 
 
-def duration_words(ms: int) -> str:
-    """A span of time in its two largest units: `4 s`, `3 min 20 s`, `12 d 4 h`."""
-    left_s, parts = max(0, ms) // 1000, list[str]()
-    for unit, length_s in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, left_s = divmod(left_s, length_s)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])
-
-
-def _row(entry: Mapping[str, Any], seen: Seen) -> Row:
-    state = BotState(entry.get("state", BotState.UNKNOWN))
-    times = entry.get("restartTimes") or ()
-    spent = len(times) + ("pendingRestart" in entry)
-    freed_ms = _instant(times[0]) if times else None
+def _row(entry: BotEntry, seen: Seen, moment: Moment) -> Row:
+    state = entry.state or BotState.UNKNOWN
+    terms = _terms(entry.slug, seen)
+    missed = f"{entry.miss_count} missed" if entry.miss_count else ""
     return Row(
-        slug=str(entry["slug"]),
-        layer=str(entry.get("layer") or NO_LAYER),
+        slug=entry.slug,
+        layer=entry.layer or NO_LAYER,
         state=state,
-        misses=int(entry.get("missCount") or 0),
-        why=_joined(entry.get("reason"), entry.get("message")),
+        misses=missed,
+        why=": ".join(filter(None, (entry.reason, entry.message))),
+        coming=forecast(entry, terms=terms, pause=seen.pauses.get(entry.slug), moment=moment),
         last_seen=_last_seen(entry, seen),
-        next=_joined(str(entry.get("action") or "").replace("_", " "), entry.get("actionReason")),
-        spent=spent,
-        left=max(0, seen.policy.budget - spent),
-        frees=duration_words(freed_ms + seen.policy.window_ms - seen.wall_ms) if freed_ms is not None else "",
-        paused=_paused(entry, seen),
-        firing=tuple(map(str, entry.get("firing") or ())),
+        restarts=f"{restarts_left(entry, terms, seen.wall_ms)} of {terms.budget}" if terms else "",
     )
 
 
-def _joined(*parts: object) -> str:
-    return ": ".join(str(part) for part in parts if part)
-
-
-def _last_seen(entry: Mapping[str, Any], seen: Seen) -> str:
-    if entry.get("state") == BotState.HEALTHY:
-        return "in the last sweep"
-    at_ms = _instant(entry.get("lastSeenTime"))
-    return "never" if at_ms is None else f"{duration_words(seen.wall_ms - at_ms)} ago"
-
-
-def _paused(entry: Mapping[str, Any], seen: Seen) -> str:
-    """Until when its restarts are paused, by whom and why; empty where they are not."""
-    pause = seen.pauses.get(str(entry["slug"]))
-    if pause is None or not pause.active(seen.wall_ms):
-        return ""
-    until = "without end" if pause.until_ms is None else f"until {format_s(pause.until_ms)}"
-    by = f" by {pause.by}" if pause.by else ""
-    return _joined(f"restarts paused {until}{by}", pause.problem or pause.reason)
-
-
-def _instant(value: object) -> int | None:
-    try:
-        return parse_ms(value) if isinstance(value, str) else None
-    except ValueError:
+def _terms(slug: str, seen: Seen) -> Terms | None:
+    policy = seen.policy
+    if policy is None:
         return None
+    return Terms(
+        threshold=policy.threshold,
+        auto_restart=policy.auto_restart and slug not in seen.unrestarted,
+        budget=policy.budget,
+        window_ms=policy.window_ms,
+    )
+
+
+def _last_seen(entry: BotEntry, seen: Seen) -> str:
+    if entry.state is BotState.HEALTHY:
+        return "in the last sweep"
+    return "never" if entry.last_seen_ms is None else f"{gone(seen.wall_ms - entry.last_seen_ms)} ago"
 
 
 def _matches(row: Row, words: Iterable[str]) -> bool:
-    text = " ".join((row.slug, row.layer, row.state, row.why, row.next, row.paused and "paused")).casefold()
+    text = f"{row.slug} {row.layer} {row.state} {row.why} {row.coming}".casefold()
     return all(word in text for word in words)
 
 
@@ -208,14 +190,19 @@ def _groups(rows: Iterable[Row]) -> tuple[Group, ...]:
 
 def _facts(seen: Seen) -> Iterable[tuple[str, str]]:
     policy, report = seen.policy, seen.status.get("lastReport") or {}
-    if seen.swept_ago_ms is not None:
-        yield "Last sweep", f"{duration_words(seen.swept_ago_ms)} ago"
-    yield "Interval", f"{policy.interval_ms // 1000} s"
-    yield "Down after", f"{policy.threshold} misses in a row"
-    window = duration_words(policy.window_ms)
-    restarts = f"up to {policy.budget} a bot in {window}" if policy.auto_restart else "off: spec.autoRestart is false"
-    yield "Restarts", f"{restarts}; {seen.status.get('recentRestarts', 0)} spent now"
+    yield "Last sweep", "none yet" if seen.swept_ago_ms is None else f"{gone(seen.swept_ago_ms)} ago"
+    yield "A sweep every", gone(seen.interval_ms)
+    if policy is not None:
+        yield "Down after", f"{policy.threshold} misses in a row"
+        allowed = f"up to {policy.budget} of a bot in {gone(policy.window_ms)}"
+        yield "Restarts", allowed if policy.auto_restart else "off by autoRestart"
+    yield "Restarts in the window", str(seen.status.get("recentRestarts", 0))
     if seen.registry_age_ms is not None:
-        yield "Registry read", f"{duration_words(seen.registry_age_ms)} ago"
+        yield "Registry read", f"{gone(seen.registry_age_ms)} ago"
     switch = report.get("kill_switch_active")
     yield "Kill switch", "not known" if switch is None else "active" if switch else "off"
+
+
+def _conditions(status: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    for condition in status.get("conditions") or ():
+        yield {key: condition.get(key, "") for key in ("type", "status", "reason", "message", "lastTransitionTime")}
