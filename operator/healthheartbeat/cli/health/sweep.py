@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -24,6 +24,9 @@ def sweep(
     kubeconfig: options.Kubeconfig = None,
     output_format: options.OutputFormat = Output.TABLE,
     every: Annotated[bool, typer.Option("--all", help="Every HealthHeartbeat of the namespace.")] = False,
+    all_namespaces: Annotated[
+        bool, typer.Option("--all-namespaces", "-A", help="Every HealthHeartbeat of every namespace.")
+    ] = False,
 ) -> None:
     """Ask for one sweep now. It begins at once, but not sooner than 10 s after the one before.
 
@@ -31,17 +34,25 @@ def sweep(
     """
     if every and name is not None:
         raise typer.BadParameter("--all is every HealthHeartbeat of the namespace: leave --name out")
+    if all_namespaces and (name is not None or namespace is not None):
+        raise typer.BadParameter("--all-namespaces is every HealthHeartbeat there is: leave --name and --namespace out")
     with explained():
         target = Target(given_namespace=namespace, name=name, context=context, kubeconfig=kubeconfig)
     value = format_ms(time.time_ns() // 1_000_000)
-    names = run(_ask(target, value, every=every))
+    asked = run(_ask_everywhere(target, value) if all_namespaces else _ask(target, value, every=every))
     if output_format is not Output.TABLE:
-        asked = [f"{target.namespace}/{one}" for one in names]
         output.print_data({"asked": asked, "value": value}, output_format)
-    elif not names:
-        output.say(f"there is no HealthHeartbeat in namespace {target.namespace}: nothing to sweep")
-    for one in names if output_format is Output.TABLE else ():
-        typer.echo(f"{target.namespace}/{one}: asked for a sweep")
+    elif not asked:
+        where = "any namespace" if all_namespaces else f"namespace {target.namespace}"
+        output.say(f"there is no HealthHeartbeat in {where}: nothing to sweep")
+    for one in asked if output_format is Output.TABLE else ():
+        typer.echo(f"{one}: asked for a sweep")
+
+
+async def _ask_everywhere(target: Target, value: str) -> list[str]:
+    async with target.client() as client:
+        found = [(resource["metadata"]["namespace"], name_of(resource)) for resource in await list_all(client, None)]
+        return await _annotate(client, found, value)
 
 
 async def _ask(target: Target, value: str, *, every: bool) -> list[str]:
@@ -50,9 +61,10 @@ async def _ask(target: Target, value: str, *, every: bool) -> list[str]:
             names = [name_of(resource) for resource in await list_all(client, target.namespace)]
         else:
             names = [target.name or name_of(await find(client, target.namespace, None))]
-        await asyncio.gather(*(_annotate(client, target, name, value) for name in names))
-        return names
+        return await _annotate(client, [(target.namespace, name) for name in names], value)
 
 
-async def _annotate(client: KubeClient, target: Target, name: str, value: str) -> Any:
-    return await annotate(client, target.namespace, name, {SWEEP_REQUESTED: value})
+async def _annotate(client: KubeClient, found: list[tuple[str, str]], value: str) -> list[str]:
+    """Annotate each (namespace, name); returns them as `namespace/name`."""
+    await asyncio.gather(*(annotate(client, namespace, name, {SWEEP_REQUESTED: value}) for namespace, name in found))
+    return [f"{namespace}/{name}" for namespace, name in found]
