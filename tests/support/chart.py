@@ -40,6 +40,11 @@ class Chart:
         """What `helm template` prints, parsed."""
         return [each for each in yaml.safe_load_all(self.text(values, release=release, namespace=namespace)) if each]
 
+    def notes(self, values: Mapping[str, Any], *, namespace: str = "hh") -> str:
+        """What `helm install` tells people, without a cluster."""
+        words = ["install", RELEASE, CHART, "--namespace", namespace, "--dry-run=client"]
+        return self._run(*words, values=values).partition("NOTES:\n")[2]
+
     def refusal(self, values: Mapping[str, Any]) -> str:
         """What helm says of values that it refuses; fails where it takes them."""
         try:

@@ -43,11 +43,12 @@ def test_every_value_has_a_comment_that_says_what_it_does() -> None:
 
 def test_every_value_that_the_schema_knows_is_in_values_yaml() -> None:
     described = {path for path, _, _ in DESCRIBED}
-    lacking = []
-    for path in of_schema(SCHEMA):
-        # A value that is set as one (a probe, resources) has its parts described by Kubernetes.
-        if not any(".".join(path[:length]) in described for length in range(1, len(path) + 1)):
-            lacking.append(".".join(path))
+    # A value that is set as one (a probe, resources) has its parts described by Kubernetes.
+    lacking = [
+        ".".join(path)
+        for path in of_schema(SCHEMA)
+        if not any(".".join(path[:length]) in described for length in range(1, len(path) + 1))
+    ]
     assert lacking == []
 
 
