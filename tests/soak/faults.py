@@ -43,7 +43,10 @@ def plan(slugs: Sequence[str], *, seed: int, lasting_s: float) -> Iterator[Fault
         yield fault
     now_s = FIRST_ROUND * lasting_s
     while (now_s := now_s + chance.expovariate(1 / EVERY_S)) < lasting_s:
-        slug = chance.choice(sorted(slug for slug in slugs if free_s[slug] <= now_s))
+        rested = sorted(slug for slug in slugs if free_s[slug] <= now_s)
+        if not rested:
+            continue
+        slug = chance.choice(rested)
         (bounds,) = chance.choices([bounds for bounds, _ in LENGTHS_S], [share for _, share in LENGTHS_S])
         fault = Fault(slug, _kind(chance), now_s, chance.uniform(*bounds))
         if fault.ends_s < lasting_s:
