@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final
 from weakref import WeakKeyDictionary
 
-MAX_EVENTS: Final = 64
-"""Sockets served in one turn of the loop: a few milliseconds of parsing, then others have their turn."""
+MAX_EVENTS: Final = 16
+"""Sockets served in one turn of the loop: a millisecond or two with what comes of it, then others have their turn."""
 
 
 class Readiness:

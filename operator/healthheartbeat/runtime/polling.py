@@ -3,11 +3,15 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final
 
 import structlog
 
 from healthheartbeat.core.registry import Bot, Pod
 from healthheartbeat.core.verdict import Verdict
+
+AT_ONCE: Final = 16
+"""Polls begun, or bots judged, in one turn of the loop: a millisecond or two."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,9 +40,9 @@ class Polls:
         queue = self._queue(bots)
         due = {bot.slug: len(bot.pods) for bot in bots}
         verdicts: dict[str, dict[str, Verdict]] = {bot.slug: {} for bot in bots}
-        for bot in bots:
-            if not bot.pods:
-                judged(bot.slug, {})
+        for number, slug in enumerate(bot.slug for bot in bots if not bot.pods):
+            await _turn(number)
+            judged(slug, {})
 
         async def worker() -> None:
             while queue and may_start():
@@ -49,10 +53,12 @@ class Polls:
                     judged(bot.slug, verdicts[bot.slug])
 
         async with asyncio.TaskGroup() as workers:
-            for _ in range(min(max_in_flight, len(queue))):
+            for number in range(min(max_in_flight, len(queue))):
+                await _turn(number)
                 workers.create_task(worker())
         self._waiting = {(bot.slug, pod.uid): None for bot, pod in queue}
-        for slug in dict.fromkeys(bot.slug for bot, _ in queue):
+        for number, slug in enumerate(dict.fromkeys(bot.slug for bot, _ in queue)):
+            await _turn(number)
             judged(slug, verdicts[slug])
 
     def _queue(self, bots: Iterable[Bot]) -> deque[tuple[Bot, Pod]]:
@@ -64,6 +70,12 @@ class Polls:
         first = [polls.pop(key) for key in self._waiting if key in polls]
         waited = {bot.slug for bot, _ in first}
         return deque([*first, *sorted(polls.values(), key=lambda poll: poll[0].slug not in waited)])
+
+
+async def _turn(number: int) -> None:
+    """Let everybody else on the loop have a turn, once in AT_ONCE numbers."""
+    if number and number % AT_ONCE == 0:
+        await asyncio.sleep(0)
 
 
 async def _guarded(probe: Callable[[Bot, Pod], Awaitable[Verdict]], bot: Bot, pod: Pod) -> Verdict:

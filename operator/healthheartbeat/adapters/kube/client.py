@@ -183,14 +183,14 @@ class KubeClient:
         return content
 
     async def _pages(self, call: "Call", query: Mapping[str, str], deadline: float, timeout_s: float) -> Listing:
-        pages: list[bytes] = []
+        pages: list[listing.Page] = []
         rest: dict[str, str] = {}
         while True:
             left_s = max(0.0, deadline - time.monotonic())
             status, content = await self._exchange(call, query={**query, **rest}, timeout_s=timeout_s, left_s=left_s)
-            metadata, items = listing.page(status, content, words=call.words)
-            pages.append(items)
-            token = metadata.get("continue")
+            page = listing.page(status, content, words=call.words)
+            pages.append(page)
+            token = page.metadata.get("continue")
             if not token:
                 return Listing(call.words, pages)
             rest = {"continue": token}

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from healthheartbeat.adapters.kube import replies
@@ -21,20 +22,17 @@ Object = dict[str, Any]
 _BETWEEN: Final = re.compile(r"[\s,]*")
 _DECODER: Final = json.JSONDecoder()
 _ITEMS: Final = b'"items":'
-_NONE: Final = b"[]"
 
 
 class Listing:
-    """All objects of one list, as of one moment. `words`: what was asked, for messages. `pages`: the text of each
-    page's items, a JSON list and what may follow it.
-    """
+    """All objects of one list, as of one moment. `words`: what was asked, for messages."""
 
-    def __init__(self, words: str, pages: Sequence[bytes]) -> None:
+    def __init__(self, words: str, pages: Sequence["Page"]) -> None:
         self._words = words
         self._pages = pages
         digest = hashlib.blake2b(digest_size=16)
         for page in pages:
-            digest.update(page)
+            digest.update(page.text)
         self.digest: bytes = digest.digest()
         """The same for lists whose objects are the same; the version of a list itself is no part of it."""
 
@@ -42,17 +40,30 @@ class Listing:
         """The objects. Raises ApiUnavailable where they are no JSON after all."""
         found: list[Object] = []
         for page in self._pages:
+            if page.decoded is not None:
+                found.extend(page.decoded)
+                continue
             try:
-                await _decode(page.decode(), found)
+                await _decode(page.text.decode(), found)
             except (ValueError, RecursionError):
-                replies.read(200, b"items: " + page, words=self._words, write=False)  # raises: that is no answer
+                replies.read(200, b"items: " + page.text, words=self._words, write=False)  # raises: that is no answer
         return tuple(found)
 
 
-def page(status: int, content: bytes, *, words: str) -> tuple[Mapping[str, Any], bytes]:
-    """A page's metadata, and the text of its items. Raises as `replies.read` does where the answer is no list.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a list. `text`: its items, as a JSON list, or, where they are `decoded`, the whole page."""
 
-    The API server writes the items last and all else before them, and anything else is decoded and written so.
+    text: bytes
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    decoded: tuple[Object, ...] | None = None
+
+
+def page(status: int, content: bytes, *, words: str) -> Page:
+    """One page. Raises as `replies.read` does where the answer is no list.
+
+    The API server writes the items of its own kinds last and all else before them. What is written in another order, as
+    lists of custom resources are, is decoded at once.
     """
     head, items, tail = content.partition(_ITEMS)
     if status == 200 and items and tail.rstrip().endswith(b"}"):  # noqa: PLR2004 - HTTP's own
@@ -61,11 +72,11 @@ def page(status: int, content: bytes, *, words: str) -> tuple[Mapping[str, Any],
         except (ValueError, RecursionError):
             body = None
         if isinstance(body, dict) and isinstance(metadata := body.get("metadata"), dict):
-            return metadata, tail.rstrip()[:-1]
+            return Page(text=tail.rstrip()[:-1], metadata=metadata)
     whole = replies.read(status, content, words=words, write=False)
-    found = [item for item in whole.get("items") or () if isinstance(item, dict)]
+    found = tuple(item for item in whole.get("items") or () if isinstance(item, dict))
     metadata = whole.get("metadata")
-    return metadata if isinstance(metadata, dict) else {}, json.dumps(found).encode() if found else _NONE
+    return Page(text=content, metadata=metadata if isinstance(metadata, dict) else {}, decoded=found)
 
 
 async def _decode(text: str, found: list[Object]) -> None:
