@@ -1,7 +1,7 @@
 """Runs a program of ours with its event loops watched: `python -m bench.lag FILE PROGRAM [ARGUMENT...]`.
 
 In the main thread's loop a timer is due every 5 ms; by how many ms each was late is written to FILE as a JSON list when
-the program ends. Lateness in which the process did not compute, in any of its threads, is the machine's and not counted.
+the program ends. Lateness in which no thread of the process computed is the machine's and not counted.
 """
 
 import asyncio

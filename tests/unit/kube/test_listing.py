@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from healthheartbeat.adapters.kube import listing
 from healthheartbeat.adapters.kube.errors import ApiUnavailable, Forbidden
-from healthheartbeat.adapters.kube.listing import AT_ONCE, Listing
+from healthheartbeat.adapters.kube.listing import AT_ONCE, Listing, Page
 from support.virtual_time import run
 
 WORDS = "list services polytraders"
@@ -23,8 +23,7 @@ def content(items: Any, *, version: str = "1", more: str = "", **separators: Any
 
 
 def read(raw: bytes) -> Listing:
-    _, items = listing.page(200, raw, words=WORDS)
-    return Listing(WORDS, [items])
+    return Listing(WORDS, [listing.page(200, raw, words=WORDS)])
 
 
 json_values = st.recursive(
@@ -50,8 +49,8 @@ async def test_the_same_objects_have_the_same_digest_whatever_the_lists_own_vers
 
 
 async def test_a_page_says_where_the_next_one_begins() -> None:
-    metadata, _ = listing.page(200, content([], more="token"), words=WORDS)
-    assert metadata["continue"] == "token"
+    page = listing.page(200, content([], more="token"), words=WORDS)
+    assert page.metadata["continue"] == "token"
 
 
 @pytest.mark.parametrize(
@@ -64,9 +63,9 @@ async def test_a_page_says_where_the_next_one_begins() -> None:
     ],
 )
 async def test_a_list_that_is_written_in_another_way_is_read_all_the_same(raw: bytes) -> None:
-    metadata, items = listing.page(200, raw, words=WORDS)
-    assert metadata["continue"] == "t"
-    assert await Listing(WORDS, [items]).objects() == ({"a": 1},)
+    page = listing.page(200, raw, words=WORDS)
+    assert page.metadata["continue"] == "t"
+    assert await Listing(WORDS, [page]).objects() == ({"a": 1},)
 
 
 @pytest.mark.parametrize("raw", [b'{"metadata": {}, "items": null}', b'{"metadata": {}}', content([])])
@@ -79,7 +78,7 @@ async def test_an_empty_list_is_empty(raw: bytes) -> None:
 )
 async def test_items_that_are_none_are_no_answer_of_the_api(items: bytes) -> None:
     with pytest.raises(ApiUnavailable, match=r"(?s)list services polytraders: 200 .*no answer of the Kubernetes API"):
-        await Listing(WORDS, [items]).objects()
+        await Listing(WORDS, [Page(text=items)]).objects()
 
 
 @pytest.mark.parametrize("raw", [b"<html>", b"[]", b'{"metadata": {}, "items": [}'])
