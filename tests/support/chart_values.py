@@ -58,7 +58,7 @@ LEAST: dict[str, Any] = {
     "watchdog": {"enabled": False},
     "cronRunner": {"enabled": False},
     "networkPolicy": {"enabled": False},
-    "admission": {"warnings": False},
+    "admission": {"warnings": False, "confineCronRunner": False},
     "tests": {"enabled": False},
 }
 ALL_NAMESPACES: dict[str, Any] = {"allNamespaces": True, "watchdog": {"readResources": False}}

@@ -1,4 +1,4 @@
-"""A resource's status as the operator writes it, made of ledgers by the operator's own code, and put into an API server."""
+"""A resource's status as the operator writes it, made of ledgers by the operator's own code, put into an API server."""
 
 import json
 import time

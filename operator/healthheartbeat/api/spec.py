@@ -60,6 +60,18 @@ class Probe(Model):
             description="Polls under way at once, at most; the rest wait, or go first in the next sweep.",
         ),
     ] = 97
+    spread: Annotated[
+        StrictInt,
+        Field(
+            ge=0,
+            le=100,
+            description=(
+                "Percent of heartbeatIntervalSeconds over which a sweep's polls begin, evenly spaced; 0: all at once. "
+                "The last begin early enough to end within the interval. Each bot is still asked once an interval; "
+                "the report of a sweep, and what waits for it, come later by as much."
+            ),
+        ),
+    ] = 0
     max_decision_age_seconds: Annotated[
         StrictInt | None,
         Field(

@@ -7,6 +7,8 @@ from typing import NoReturn
 
 import typer
 
+from healthheartbeat.cli.health.pause import pause_restart, resume_restart
+from healthheartbeat.cli.health.report import report
 from healthheartbeat.cli.health.status import status
 from healthheartbeat.cli.health.sweep import sweep
 from healthheartbeat.cli.test_page import send_test_page
@@ -22,6 +24,9 @@ app.add_typer(gov, name="gov")
 gov.add_typer(health, name="health")
 health.command("status")(status)
 health.command("sweep")(sweep)
+health.command("report")(report)
+health.command("pause-restart")(pause_restart)
+health.command("resume-restart")(resume_restart)
 health.command("test-page")(send_test_page)
 
 

@@ -115,10 +115,10 @@ def restore(name: str, status: Mapping[str, Any], *, slack_ms: int, now: Now) ->
         spendings[slug] = spendings[slug].joined(spent) if slug in spendings else spent
     last_sweep_ms = _instant(status.get("lastSweepTime"))
     for entry in _mappings(status.get("bots")):
-        slug = entry.get("slug")
-        if isinstance(slug, str):
-            resource.put(_restored_bot(slug, entry, last_sweep_ms, spending=spendings[slug]))
-            resource.layers[slug] = str(entry.get("layer") or "")
+        named = entry.get("slug")
+        if isinstance(named, str):
+            resource.put(_restored_bot(named, entry, last_sweep_ms, spending=spendings[named]))
+            resource.layers[named] = str(entry.get("layer") or "")
     resource.former = {slug: spent for slug, spent in spendings.items() if slug not in resource.bots}
     resource.firing = _alert_names(status.get("firing")) - BOT_ALERTS
     return resource

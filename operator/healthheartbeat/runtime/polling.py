@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from itertools import count
 from typing import Final
 
 import structlog
@@ -30,8 +31,11 @@ class Polls:
         judged: Callable[[str, Mapping[str, Verdict]], None],
         max_in_flight: int,
         may_start: Callable[[], bool],
+        spread_s: float = 0.0,
     ) -> None:
         """Poll every pod of `bots`, at most `max_in_flight` at once, for as long as `may_start` says so.
+
+        The polls begin evenly spaced over `spread_s`, none ahead of its time; 0, or less: all at once.
 
         `judged(slug, verdicts by pod UID)` is called once a bot: as soon as its last pod has been polled, or at the end
         with the verdicts there are, when its turn did not come in time. A probe that raises says nothing of its bot.
@@ -44,9 +48,15 @@ class Polls:
             await _turn(number)
             judged(slug, {})
 
+        loop = asyncio.get_running_loop()
+        began_s, apart_s = loop.time(), max(0.0, spread_s) / max(1, len(queue))
+        turns = count()
+
         async def worker() -> None:
             while queue and may_start():
                 bot, pod = queue.popleft()
+                if apart_s:
+                    await asyncio.sleep(began_s + next(turns) * apart_s - loop.time())
                 verdicts[bot.slug][pod.uid] = await _guarded(probe, bot, pod)
                 due[bot.slug] -= 1
                 if not due[bot.slug]:

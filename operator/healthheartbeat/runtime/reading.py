@@ -59,4 +59,5 @@ def policy_of(spec: Spec, *, timeout_ms: int) -> Policy:
         window_ms=spec.restart.window_seconds * 1000,
         max_unhealthy_percent=spec.restart.max_unhealthy_percent,
         max_in_flight=spec.probe.max_in_flight,
+        spread_ms=spec.heartbeat_interval_seconds * 10 * spec.probe.spread,
     )

@@ -44,6 +44,18 @@ def slugs(ctx: typer.Context, incomplete: str) -> list[str]:
     return _asked(ctx, incomplete, names)
 
 
+def paused(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Bots of the resource whose restarts are paused."""
+    from healthheartbeat.adapters.kube import pauses  # noqa: PLC0415
+    from healthheartbeat.adapters.kube.resources import find  # noqa: PLC0415
+
+    async def names(target: Any) -> Iterable[str]:
+        async with target.client(timeout_s=TIMEOUT_S) as client:
+            return pauses.read(await find(client, target.namespace, target.name))
+
+    return _asked(ctx, incomplete, names)
+
+
 def contexts(ctx: typer.Context, incomplete: str) -> list[str]:
     """Contexts of the kubeconfig; the cluster is not asked."""
     from healthheartbeat.adapters.kube.kubeconfig import context_names  # noqa: PLC0415

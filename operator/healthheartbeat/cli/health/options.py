@@ -37,3 +37,4 @@ Kubeconfig = Annotated[
 ]
 OutputFormat = Annotated[Output, typer.Option("--output", "-o", help="How to print the result.")]
 Slug = Annotated[str, typer.Option("--slug", help="The bot.", autocompletion=complete.slugs)]
+PausedSlug = Annotated[str, typer.Option("--slug", help="The bot.", autocompletion=complete.paused)]

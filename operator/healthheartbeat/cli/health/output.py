@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 import typer
@@ -27,6 +28,11 @@ def console() -> Console:
 def plain(words: str, style: str = "") -> Text:
     """`words` of whatever origin as they can be shown: on one line, no escape sequence in them."""
     return Text(clip(words, MAX_SHOWN), style=style)
+
+
+def zone() -> tzinfo:
+    """This machine's time zone, in which people are told times of day."""
+    return datetime.now(UTC).astimezone().tzinfo or UTC
 
 
 def say(words: str) -> None:

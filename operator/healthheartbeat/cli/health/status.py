@@ -1,7 +1,5 @@
 """`status`: whether all is well, failures first, and what happens next to each bot."""
 
-import time
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
@@ -9,9 +7,10 @@ import typer
 from healthheartbeat.adapters.kube.resources import find
 from healthheartbeat.cli.health import options, output, status_view
 from healthheartbeat.cli.health.failures import explained, run
+from healthheartbeat.cli.health.look import look, now_ms
 from healthheartbeat.cli.health.options import Output
 from healthheartbeat.cli.health.target import Target
-from healthheartbeat.core.outlook import Outlook, Verdict, outlook
+from healthheartbeat.core.outlook import Verdict
 
 EXIT_CODES: Final = {Verdict.HEALTHY: 0, Verdict.DOWN: 1, Verdict.UNKNOWN: 2}
 
@@ -37,16 +36,6 @@ def status(
     else:
         output.print_data(status_view.document(seen), output_format)
     raise typer.Exit(EXIT_CODES[seen.verdict])
-
-
-def look(resource: Any) -> Outlook:
-    """The resource as it is seen now, with times of day as this machine's clock has them."""
-    return outlook(resource, now_ms=now_ms(), zone=datetime.now().astimezone().tzinfo or UTC)
-
-
-def now_ms() -> int:
-    """This machine's wall clock."""
-    return time.time_ns() // 1_000_000
 
 
 async def _read(target: Target) -> Any:

@@ -1,0 +1,52 @@
+"""The three moments around a write at which an operator may be killed."""
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from chaos.gate import Exchange, Strike
+from chaos.record import Call
+from chaos.run import Fault, Run
+
+
+def at_write(number: int, moment: str) -> Fault:
+    """SIGKILL at write `number`, at a `moment` of MOMENTS."""
+    return Fault(name=f"{moment} {number}", hits=lambda call: is_write(call, number), strike=MOMENTS[moment])
+
+
+def is_write(call: Call, number: int) -> bool:
+    """Whether a call is that write."""
+    return call.write == number
+
+
+def _after(run: Run) -> Strike:
+    async def strike(exchange: Exchange) -> web.StreamResponse:
+        response = await exchange.answer(await exchange.forward())
+        run.kill(exchange.call.process)
+        return response
+
+    return strike
+
+
+def _before_the_reply(run: Run) -> Strike:
+    async def strike(exchange: Exchange) -> web.StreamResponse:
+        await exchange.forward()
+        run.kill(exchange.call.process)
+        return exchange.cut()
+
+    return strike
+
+
+def _before_it_arrived(run: Run) -> Strike:
+    async def strike(exchange: Exchange) -> web.StreamResponse:
+        run.kill(exchange.call.process)
+        return exchange.cut()
+
+    return strike
+
+
+MOMENTS: dict[str, Callable[[Run], Strike]] = {
+    "killed after the reply to write": _after,
+    "killed before the reply to write": _before_the_reply,
+    "killed before the arrival of write": _before_it_arrived,
+}
