@@ -250,7 +250,7 @@ class Operators(RuleBasedStateMachine):
 
     def look(self) -> None:
         now_s, firing = self.loop.time(), self.firing()
-        if any(process.candidate.sweeper for process in self.alive):
+        if any(process.sweeps_since(0.0) for process in self.alive):  # one that never read a registry knows of no page
             self.swept_s = now_s
         elif now_s - self.swept_s > LIFE_S / 2:
             self.fired.clear()  # nobody says it any more, and it may lapse
