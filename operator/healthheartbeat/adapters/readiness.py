@@ -31,8 +31,9 @@ class Readiness:
         """Return the one of this loop; it goes with the loop. Raises OSError where there is no descriptor left."""
         readiness = _of_loops.get(loop)
         if readiness is None:
-            readiness = _of_loops[loop] = Readiness()
+            readiness = Readiness()
             loop.add_reader(readiness._epoll.fileno(), readiness._turn)
+            _of_loops[loop] = readiness  # only now: one that the loop does not watch would let every probe time out
         return readiness
 
     def to_read(self, descriptor: int, action: Callable[[], object]) -> None:

@@ -7,11 +7,18 @@ No two candidates lead at the same time, since a leader trusts its last renewal 
 they saw it. Whatever else may happen to a Lease (deleted, emptied by hand) is waited out as long.
 """
 
+import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 RELEASED_MS = 1000
 """The duration that a Lease is given up with; one without a holder that holds longer was emptied by somebody else."""
+
+
+LONGEST_PATIENCE_MS = 6_000
+"""How long a Lease that nobody held, or that was given up, is left to processes that hold fewer."""
+LONGEST_PATIENCE_AFTER_LAPSE_MS = 1_000
+"""And one that lapsed, for which the deadman waits 20 s in all: 15 s it held, 2 s until the next look, and this."""
 
 
 class Role(StrEnum):
@@ -90,6 +97,11 @@ class Candidacy:
         """We hold it no longer, whether or not others have heard of that."""
         return replace(self, renewed_ms=None)
 
+    @property
+    def lapsed(self) -> bool:
+        """Whether the Lease as last read has a holder's time to run out, rather than being nobody's."""
+        return self.seen is not None and not (not self.seen.holder and self.seen.duration_ms <= RELEASED_MS)
+
     def may_take(self, mono_ms: int) -> bool:
         """Whether the Lease as last read is ours, given up, or was not renewed for as long as it holds.
 
@@ -102,3 +114,25 @@ class Candidacy:
         if seen.holder == self.identity or (not seen.holder and seen.duration_ms <= RELEASED_MS):
             return True
         return waited_ms > max(seen.duration_ms, self.timing.duration_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How many of the resources `watched` by this process it holds the Leases of."""
+
+    held: int
+    watched: int
+
+
+def patience_ms(candidacy: Candidacy, share: Share, *, resource: str) -> int:
+    """How long a standby leaves a Lease that is free to others, so that resources spread over processes.
+
+    It grows with the share held here already. Between processes that hold as many a hash of identity and resource
+    decides, so that each begins with other resources. None where there is no other resource, and for our own Lease.
+    """
+    if candidacy.holds or share.watched <= 1 or (candidacy.seen and candidacy.seen.holder == candidacy.identity):
+        return 0
+    digest = hashlib.blake2b(f"{candidacy.identity} {resource}".encode(), digest_size=8).digest()
+    place = share.held + (share.watched - share.held) * int.from_bytes(digest) / 2**64
+    longest_ms = LONGEST_PATIENCE_AFTER_LAPSE_MS if candidacy.lapsed else LONGEST_PATIENCE_MS
+    return int(longest_ms * min(1.0, place / share.watched))

@@ -10,7 +10,7 @@ from healthheartbeat.api import annotations
 from healthheartbeat.api.spec import MAX_INTERVAL_S
 from healthheartbeat.core import status
 from healthheartbeat.core.budget import Spending
-from healthheartbeat.core.lease import Role
+from healthheartbeat.core.lease import Role, Share
 from healthheartbeat.core.restart import late_delete_ms
 from healthheartbeat.runtime.candidate import Candidate
 from healthheartbeat.runtime.clock import Clock, system_clock
@@ -55,6 +55,11 @@ class Fleet:
     def sweepers(self) -> tuple[Sweeper, ...]:
         """Those at work."""
         return tuple(candidate.sweeper for candidate in self.candidates if candidate.sweeper)
+
+    def share(self) -> Share:
+        """How many of the resources watched here this process holds."""
+        roles = [candidate.role for candidate in self._candidates.values()]
+        return Share(held=sum(role is not Role.STANDBY for role in roles), watched=len(roles))
 
     def leads(self, resource: str) -> bool:
         """Whether this process may speak for `<namespace>/<name>` right now."""

@@ -11,9 +11,11 @@ import structlog
 
 from healthheartbeat.adapters.kube.errors import ApiError, Conflict, NotFound
 from healthheartbeat.core.clock import Now
-from healthheartbeat.core.lease import Candidacy, Held, Role, Timing
+from healthheartbeat.core.lease import Candidacy, Held, Role, Share, Timing, patience_ms
 
 RELEASE_TRIES = 2
+SOONEST_LOOK_MS = 100
+"""Between two looks at a free Lease, as what is held here, and so for how long it is left to others, changes."""
 
 log = structlog.get_logger(__name__)
 
@@ -32,9 +34,19 @@ class Leadership:
     """One candidate for one resource's Lease; `identity` names this process and no other that ever was or will be."""
 
     def __init__(
-        self, resource: str, store: Store, *, identity: str, now: Callable[[], Now], timing: Timing | None = None
+        self,
+        resource: str,
+        store: Store,
+        *,
+        identity: str,
+        now: Callable[[], Now],
+        timing: Timing | None = None,
+        share: Callable[[], Share] = lambda: Share(held=0, watched=1),
     ) -> None:
+        """`share`: what this process holds now; the more, the longer it leaves a free Lease to others."""
         self._resource = resource
+        self._share = share
+        self._free_ms: int | None = None
         self._store = store
         self._now = now
         self._candidacy = Candidacy(identity=identity, timing=timing or Timing())
@@ -79,6 +91,8 @@ class Leadership:
             self._say_failure(failure)
             self._say_role()
             due_ms = began_ms + self._candidacy.timing.retry_ms
+            if self._free_ms is not None and not failure:
+                due_ms = min(due_ms, max(self._free_ms + self._patience_ms(), began_ms + SOONEST_LOOK_MS))
             await asyncio.sleep(max(0, due_ms - self._now().mono_ms) / 1000)
 
     async def release(self) -> None:
@@ -120,12 +134,25 @@ class Leadership:
                 return
         held = await self._store.read()
         self._settle(self._candidacy.saw(held, self._now().mono_ms))
-        if self._candidacy.may_take(self._now().mono_ms):
+        if self._is_due(self._now().mono_ms):
             await self._take(over=held)
+
+    def _is_due(self, mono_ms: int) -> bool:
+        """Whether the Lease as last read is to be had, and has been for as long as we leave it to others."""
+        if not self._candidacy.may_take(mono_ms):
+            self._free_ms = None
+            return False
+        if self._free_ms is None:
+            self._free_ms = mono_ms
+        return mono_ms - self._free_ms >= self._patience_ms()
+
+    def _patience_ms(self) -> int:
+        return patience_ms(self._candidacy, self._share(), resource=self._resource)
 
     async def _take(self, *, over: Held | None) -> None:
         sent_ms = self._now().mono_ms
         written = await self._write(self._candidacy.identity, over=over)
+        self._free_ms = None
         self._settle(self._candidacy.renewed(written, sent_ms))
 
     async def _write(self, holder: str, *, over: Held | None) -> Held:

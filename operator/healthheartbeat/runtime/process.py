@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ from healthheartbeat.adapters.paging import PageBoard
 from healthheartbeat.adapters.report_post import ReportPoster
 from healthheartbeat.adapters.secret_file import SecretFile
 from healthheartbeat.api.report import OperationsReport
+from healthheartbeat.core.lease import Share
 from healthheartbeat.runtime import handlers
 from healthheartbeat.runtime.candidate import Candidate
 from healthheartbeat.runtime.clock import system_clock
@@ -115,7 +116,9 @@ async def run(settings: Settings) -> int:
             page_after_s=settings.registry_page_after_s,
         )
         fleet = Fleet(
-            lambda namespace, name: _candidate(namespace, name, world, client=client, settings=settings),
+            lambda namespace, name: _candidate(
+                namespace, name, world, client=client, settings=settings, share=fleet.share
+            ),
             deleted=witnesses.deleted,
         )
         stop, reached = asyncio.Event(), asyncio.Event()
@@ -214,11 +217,14 @@ def _witnesses(settings: Settings) -> Witnesses:
     return Witnesses(watchdog=watchdog, service=service)
 
 
-def _candidate(namespace: str, name: str, world: World, *, client: KubeClient, settings: Settings) -> Candidate:
+def _candidate(
+    namespace: str, name: str, world: World, *, client: KubeClient, settings: Settings, share: Callable[[], Share]
+) -> Candidate:
     key = f"{namespace}/{name}"
     leadership = None
     if settings.leader_elect:
-        leadership = Leadership(key, LeaseStore(client, namespace, name), identity=world.holder, now=world.now)
+        store = LeaseStore(client, namespace, name)
+        leadership = Leadership(key, store, identity=world.holder, now=world.now, share=share)
     return Candidate(
         key,
         make=lambda leads: Sweeper(namespace, name, world, leads=leads),

@@ -137,7 +137,8 @@ class Sweeper:
             judged=judged,
             max_in_flight=policy.max_in_flight,
             may_start=lambda: world.now().mono_ms < last_start_ms,
-            spread_s=min(policy.spread_ms, last_start_ms - now.mono_ms - MARGIN_MS) / 1000,
+            # A term's first sweep is not spread: after a takeover the deadman waits for its report already.
+            spread_s=min(policy.spread_ms if self.completed else 0, last_start_ms - now.mono_ms - MARGIN_MS) / 1000,
         )
         polled = world.now()
         for slug in self._at_close:

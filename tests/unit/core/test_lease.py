@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from healthheartbeat.core.lease import RELEASED_MS, Candidacy, Held, Role, Timing
+from healthheartbeat.core.lease import (
+    LONGEST_PATIENCE_AFTER_LAPSE_MS,
+    LONGEST_PATIENCE_MS,
+    RELEASED_MS,
+    Candidacy,
+    Held,
+    Role,
+    Share,
+    Timing,
+    patience_ms,
+)
 
 TIMING = Timing()
 NEW = Candidacy(identity="me", timing=TIMING)
@@ -114,3 +124,38 @@ def test_whoever_gave_up_stands_by() -> None:
 
 def test_nothing_may_be_taken_that_was_not_looked_at_since_it_was_known() -> None:
     assert not replace(NEW, known=True).may_take(1)
+
+
+# How long a free Lease is left to others
+
+
+def patience(candidacy: Candidacy, *, of: int, holding: int = 0, resource: str = "ns/hh") -> int:
+    return patience_ms(candidacy, Share(held=holding, watched=of), resource=resource)
+
+
+def test_the_lease_of_the_only_resource_is_taken_at_once() -> None:
+    assert patience(NEW, of=1) == 0
+
+
+def test_a_leader_and_a_lame_duck_leave_their_own_lease_to_nobody() -> None:
+    assert patience(NEW.renewed(held("me"), 0), of=100, holding=99) == 0
+    assert patience(NEW.saw(held("me"), 0), of=100, holding=99) == 0
+
+
+def test_the_more_a_process_holds_the_longer_it_leaves_a_free_lease_to_others() -> None:
+    waits = [patience(NEW, of=100, holding=holding) for holding in range(101)]
+    assert waits == sorted(waits)
+    assert waits[100] == LONGEST_PATIENCE_MS
+
+
+def test_processes_that_hold_as_many_begin_with_different_resources() -> None:
+    other = replace(NEW, identity="other")
+    names = [f"ns/hh-{number}" for number in range(100)]
+    first = [patience(NEW, of=100, resource=name) < patience(other, of=100, resource=name) for name in names]
+    assert 25 < sum(first) < 75
+
+
+def test_a_lease_that_lapsed_is_left_to_others_for_a_second_at_most() -> None:
+    assert patience(NEW.saw(held("another"), 0), of=2, holding=2) == LONGEST_PATIENCE_AFTER_LAPSE_MS
+    assert patience(NEW.saw(held("", duration_ms=15_000), 0), of=2, holding=2) == LONGEST_PATIENCE_AFTER_LAPSE_MS
+    assert patience(NEW.saw(held("", duration_ms=RELEASED_MS), 0), of=2, holding=2) == LONGEST_PATIENCE_MS

@@ -1,7 +1,9 @@
 """Sockets that are waited for: each is told of what it waits for, and is forgotten when it is gone."""
 
 import asyncio
+import errno
 import gc
+import os
 import socket
 import weakref
 from collections.abc import Callable, Coroutine
@@ -131,3 +133,35 @@ def test_it_goes_with_its_loop(make: Callable[[], asyncio.AbstractEventLoop]) ->
     del runner
     gc.collect()
     assert reference() is None
+
+
+async def _asks_twice(refusing: "RefusingOnce") -> Readiness:
+    with pytest.raises(OSError, match="No space"):
+        Readiness.of(refusing)
+    return Readiness.of(refusing)
+
+
+class RefusingOnce(asyncio.SelectorEventLoop):
+    """A loop whose own epoll has no room for another file, once."""
+
+    refused = False
+    watched = 0
+
+    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+        if not self.is_running() or self.refused:
+            self.watched += self.is_running()
+            super().add_reader(fd, callback, *args)
+            return
+        self.refused = True
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_an_epoll_that_the_loop_could_not_watch_is_not_kept_or_every_later_probe_would_time_out() -> None:
+    loop = RefusingOnce()
+    try:
+        loop.run_until_complete(_asks_twice(loop))
+        assert loop.watched == 1
+    finally:
+        loop.close()
+    del loop
+    gc.collect()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 
+import pytest
 from structlog.typing import EventDict
 
 from healthheartbeat.core.registry import Bot, Pod
@@ -17,20 +18,24 @@ class Sweeps:
     def __init__(self) -> None:
         self.polls = Polls()
         self.order: list[str] = []
+        self.begun_s: list[float] = []
         self.judged: list[tuple[float, str, Mapping[str, Verdict]]] = []
         self.in_flight = self.most_in_flight = 0
         self.faulty: set[str] = set()
         self.verdict = WELL
 
-    async def pass_over(self, bots: Iterable[Bot], *, max_in_flight: int = 97, within_s: float = 1000.0) -> None:
+    async def pass_over(
+        self, bots: Iterable[Bot], *, max_in_flight: int = 97, within_s: float = 1000.0, spread_s: float = 0.0
+    ) -> None:
         loop = asyncio.get_running_loop()
-        self.order, self.judged, self.most_in_flight = [], [], 0
+        self.order, self.begun_s, self.judged, self.most_in_flight = [], [], [], 0
         start_s = loop.time()
 
         async def probe(of: Bot, pod: Pod) -> Verdict:
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
             self.order.append(pod.uid)
+            self.begun_s.append(loop.time() - start_s)
             try:
                 await asyncio.sleep(1)
                 if of.slug in self.faulty:
@@ -45,6 +50,7 @@ class Sweeps:
             judged=lambda slug, verdicts: self.judged.append((loop.time() - start_s, slug, dict(verdicts))),
             max_in_flight=max_in_flight,
             may_start=lambda: loop.time() - start_s < within_s,
+            spread_s=spread_s,
         )
 
     def outcomes(self) -> dict[str, list[Outcome]]:
@@ -142,3 +148,29 @@ async def test_an_empty_registry_is_no_trouble() -> None:
     sweeps = Sweeps()
     await sweeps.pass_over([])
     assert sweeps.judged == []
+
+
+# Spread over the interval (probe.spread)
+
+
+async def test_spread_polls_begin_evenly_spaced_and_each_is_judged_when_it_has_answered() -> None:
+    sweeps = Sweeps()
+    await sweeps.pass_over(fleet(10), spread_s=20.0)
+    assert sweeps.begun_s == pytest.approx([2.0 * number for number in range(10)])
+    assert [at_s for at_s, _, _ in sweeps.judged] == pytest.approx([2.0 * number + 1 for number in range(10)])
+    assert sweeps.most_in_flight == 1
+
+
+async def test_spread_polls_wait_for_their_turn_where_as_many_as_may_are_under_way() -> None:
+    sweeps = Sweeps()
+    await sweeps.pass_over(fleet(10), spread_s=1.0, max_in_flight=2)
+    assert sweeps.most_in_flight == 2
+    assert sweeps.begun_s == pytest.approx([0.0, 0.1, 1.0, 1.1, 2.0, 2.1, 3.0, 3.1, 4.0, 4.1])
+
+
+async def test_spread_polls_whose_time_did_not_come_go_first_in_the_next_sweep() -> None:
+    sweeps = Sweeps()
+    await sweeps.pass_over(fleet(6), spread_s=1.0, max_in_flight=2, within_s=1.5)
+    assert sweeps.order == ["bot00", "bot01", "bot02", "bot03"]
+    await sweeps.pass_over(fleet(6), spread_s=12.0)
+    assert sweeps.order[:2] == ["bot04", "bot05"]
