@@ -7,7 +7,7 @@ CLUSTER ?= onenode
 export PYTHONPATH := tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint types unit test demo bench chaos soak sbom audit cluster cluster-down crds manifests lock clean
+.PHONY: help setup check lint types unit test demo bench chaos soak sbom audit cluster cluster-down crds manifests dashboards screenshots lock clean
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,12 @@ crds: setup ## Render crds/ from the Python types
 
 manifests: setup ## Render manifests/install.yaml from the chart, and the chart's copies and table of values
 	$(BIN)/python scripts/manifests
+
+dashboards: setup ## Render the Grafana dashboards into the chart
+	PYTHONPATH=scripts $(BIN)/python -m dashboards helm/healthheartbeat/dashboards
+
+screenshots: setup ## Take the documents' pictures of the status page: 97 bots, one down
+	$(BIN)/python -m screenshots docs/images
 
 lock: ## Lock the requirements anew, with hashes, for every platform (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

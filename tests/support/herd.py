@@ -155,7 +155,7 @@ class Herd:
         self.start(*self.slugs)
         for number, slug in enumerate(self.slugs):
             body = {
-                "metadata": {"name": slug},
+                "metadata": {"name": names.default_service(slug)},
                 "spec": {
                     "selector": {"app": slug},
                     "clusterIP": "None",
@@ -189,9 +189,16 @@ class Herd:
                 continue  # the API server is away, which may be what the test is about
 
     def _replace(self, slug: str) -> None:
-        owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": slug, "uid": str(uuid4()), "controller": True}
+        service = names.default_service(slug)
+        owner = {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "name": service,
+            "uid": str(uuid4()),
+            "controller": True,
+        }
         body = {
-            "metadata": {"name": f"{slug}-{uuid4().hex[:5]}", "labels": {"app": slug}, "ownerReferences": [owner]},
+            "metadata": {"name": f"{service}-{uuid4().hex[:5]}", "labels": {"app": slug}, "ownerReferences": [owner]},
             "spec": {
                 "containers": [{"name": "bot", "image": "none"}],
                 "automountServiceAccountToken": False,
@@ -202,7 +209,7 @@ class Herd:
         reference = {"kind": "Pod", "namespace": self.namespace, "name": pod.metadata.name, "uid": pod.metadata.uid}
         port = self.first_port + self.slugs.index(slug)
         listed = {
-            "metadata": {"name": slug, "labels": {"kubernetes.io/service-name": slug}},
+            "metadata": {"name": service, "labels": {"kubernetes.io/service-name": service}},
             "addressType": "IPv4",
             "endpoints": [{"addresses": [self.address], "conditions": {"ready": True}, "targetRef": reference}],
             "ports": [{"name": "http", "port": port, "protocol": "TCP"}],
@@ -212,7 +219,7 @@ class Herd:
         except client.ApiException as error:
             if error.status != 409:
                 raise
-            self.slices.patch_namespaced_endpoint_slice(slug, self.namespace, listed, _request_timeout=CALL_S)
+            self.slices.patch_namespaced_endpoint_slice(service, self.namespace, listed, _request_timeout=CALL_S)
 
 
 @contextmanager
