@@ -21,6 +21,7 @@ from typing import Any
 
 import uvloop
 
+from bench.figures import Row, dump, table
 from harness import apiserver, build
 from harness.cluster import KubernetesApi
 from harness.processes import until
@@ -41,6 +42,7 @@ from healthheartbeat.runtime.world import World
 from support import crd
 
 BOTS, FIRST_PORT, ADDRESS, NAMESPACE = 97, 20_000, "10.77.0.1", "bench"
+GROUP = "A sweep of 97 bots, and the way to a restart"
 INSIDE = "HEALTHHEARTBEAT_BENCH_INSIDE"
 SWEEPS, ONE_BY_ONE, TOGETHER = 20, 10, 40
 
@@ -161,7 +163,7 @@ def ask(method: str, path: str, content: Mapping[str, Any] | None = None) -> int
         return int(reply.status)
 
 
-async def measure(kubeconfig: Path) -> dict[str, Any]:
+async def measure(kubeconfig: Path) -> list[Row]:
     """Run the operator's own parts against the API server, and take the figures."""
     async with KubeClient(kubeconfig=kubeconfig) as client, EventRecorder(client) as events:
         watched = Watched(
@@ -187,14 +189,37 @@ async def measure(kubeconfig: Path) -> dict[str, Any]:
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-    return {
-        "sweep of 97 healthy bots": spread(healthy),
-        "the same polls with nothing around": spread(bare),
-        "sweep over bare polls, ratio of medians": round(statistics.median(healthy) / statistics.median(bare), 2),
-        "verdict to DELETE sent": spread([times[0][0] for times in single]),
-        "verdict to DELETE answered": spread([times[0][1] for times in single]),
-        f"{TOGETHER} down at once: verdict to the last DELETE sent": spread([max(sent for sent, _ in together)]),
-    }
+    return [
+        Row(group=GROUP, what="sweep of 97 healthy bots, wall", unit="ms", values=healthy),
+        Row(group=GROUP, what="the same probes with nothing around them", unit="ms", values=bare),
+        Row(
+            group=GROUP,
+            what="sweep over bare probes, ratio of medians",
+            unit="x",
+            values=[statistics.median(healthy) / statistics.median(bare)],
+            bar=1.5,
+        ),
+        Row(
+            group=GROUP,
+            what="deciding verdict to DELETE sent",
+            unit="ms",
+            values=[times[0][0] for times in single],
+            bar=60,
+        ),
+        Row(
+            group=GROUP,
+            what="deciding verdict to the DELETE's answer",
+            unit="ms",
+            values=[times[0][1] for times in single],
+        ),
+        Row(
+            group=GROUP,
+            what=f"{TOGETHER} down at once, breaker off: verdict to the last DELETE sent",
+            unit="ms",
+            values=[max(sent for sent, _ in together)],
+            bar=1000,
+        ),
+    ]
 
 
 async def break_and_wait(
@@ -223,21 +248,6 @@ async def reports(watched: Watched, count: int, running: "asyncio.Task[None]") -
         await asyncio.sleep(0.05)
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
-    return {"median_ms": round(statistics.median(values), 1), "most_ms": round(max(values), 1), "runs": len(values)}
-
-
-def table(figures: Mapping[str, Any]) -> str:
-    """Lay the figures out for people."""
-    lines = [f"{'what':<58}{'median':>10}{'most':>10}{'runs':>6}"]
-    for what, figure in figures.items():
-        if isinstance(figure, Mapping):
-            lines.append(f"{what:<58}{figure['median_ms']:>7} ms{figure['most_ms']:>7} ms{figure['runs']:>6}")
-        else:
-            lines.append(f"{what:<58}{figure:>8} x")
-    return "\n".join(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="A sweep of 97 bots, and the way from verdict to DELETE.")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
@@ -254,9 +264,9 @@ def main() -> None:
         with apiserver.running(build.ensure(build.API, lambda _: None)) as server:
             furnish(server)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                figures = runner.run(measure(server.kubeconfig))
+                rows = runner.run(measure(server.kubeconfig))
         writer.close()
-    sys.stdout.write((json.dumps(figures) if options.json else table(figures)) + "\n")
+    sys.stdout.write(dump(rows) if options.json else table(rows) + "\n")
 
 
 if __name__ == "__main__":

@@ -67,9 +67,7 @@ class Replicas:
         clock = Clock(loop, booted_ms=self.chance.randrange(10**7))
         for number, server in enumerate(self.servers):
             line = LeaseLine(server, latency_s=self.chance.uniform(0.003, 0.02))
-            leadership = Leadership(
-                f"ns/hh-{number}", line, identity=replica.name, now=clock, share=replica.share
-            )
+            leadership = Leadership(f"ns/hh-{number}", line, identity=replica.name, now=clock, share=replica.share)
             replica.lines.append(line)
             replica.leaderships.append(leadership)
         replica.tasks = [asyncio.create_task(one.run()) for one in replica.leaderships]

@@ -29,9 +29,7 @@ async def test_a_sweep_takes_as_long_as_it_is_spread_and_the_next_starts_at_its_
     await world.sweeps(3)
     assert [report.sweep_duration_ms for report in world.reports[1:]] == pytest.approx([13_500] * 3, abs=100)
     starts = [report.fired_at_ms for report in world.reports]
-    assert [later - earlier for earlier, later in itertools.pairwise(starts)] == pytest.approx(
-        [30_000] * 3, abs=5
-    )
+    assert [later - earlier for earlier, later in itertools.pairwise(starts)] == pytest.approx([30_000] * 3, abs=5)
     await world.stop()
 
 
