@@ -7,6 +7,7 @@ from bench import page
 from bench.figures import Row, load, table
 
 RUNS = (
+    ("bench_conformance",),
     ("bench_probe",),
     ("bench_operator",),
     ("bench_whole", "--rounds", "3", "cpu", "start", "hanging", "punctual"),
