@@ -91,7 +91,7 @@ class Outlook:
 def outlook(obj: Mapping[str, Any], *, now_ms: int, zone: tzinfo = UTC) -> Outlook:
     """The resource `obj`, as the API server has it, at `now_ms`; times of day are said in `zone`. Never raises."""
     metadata, status, spec = _mapping(obj.get("metadata")), _mapping(obj.get("status")), _mapping(obj.get("spec"))
-    taken = _config(obj)
+    taken = _config({"metadata": metadata, "spec": spec})
     moment = Moment(now_ms=now_ms, storm=AlertName.STORM in _names(status.get("firing")), zone=zone)
     pauses = annotations.pauses(_mapping(metadata.get("annotations")))
     entries = _entries(status, spec)
@@ -202,18 +202,18 @@ def _verdict(views: list[BotView], status: Mapping[str, Any], doubt: str) -> tup
     states = [view.entry.state for view in views]
     down, missing = states.count(BotState.DOWN), states.count(BotState.MISSING)
     if doubt:
-        then = f"; {_bots(down)} down then" if down else ""
+        then = f"; {_of(down, total, 'was', 'were')} down then" if down else ""
         return Verdict.UNKNOWN, f"cannot tell: {doubt}{then}"
     if down:
-        return Verdict.DOWN, f"{down} of {_bots(total)} down"
+        return Verdict.DOWN, f"{_of(down, total)} down"
     if not total:
         return Verdict.UNKNOWN, "cannot tell: no bot is registered, so nothing is watched"
     if _condition(status, "Ready").get("status") != "True":
         return Verdict.UNKNOWN, "cannot tell: the bots are not watched as the spec asks"
     if unknown := states.count(BotState.UNKNOWN):
-        return Verdict.UNKNOWN, f"cannot tell: {unknown} of {_bots(total)} not judged"
+        return Verdict.UNKNOWN, f"cannot tell: {_of(unknown, total)} not judged"
     if unswept := states.count(None):
-        return Verdict.UNKNOWN, f"cannot tell: {unswept} of {_bots(total)} not swept yet"
+        return Verdict.UNKNOWN, f"cannot tell: {_of(unswept, total)} not swept yet"
     if missing:
         return Verdict.HEALTHY, f"no bot is down; {missing} of {total} missed the last check"
     return Verdict.HEALTHY, "the only bot is healthy" if total == 1 else f"all {total} bots are healthy"
@@ -241,9 +241,9 @@ def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return next(found, {})
 
 
-def _bots(count: int) -> str:
-    """`2 bots are`, after a number that is said first: "1 of 97 bots is"."""
-    return "1 bot is" if count == 1 else f"{count} bots are"
+def _of(count: int, total: int, one: str = "is", more: str = "are") -> str:
+    """`1 of 97 bots is`, `2 of 97 bots are`."""
+    return f"{count} of {total} bot{'' if total == 1 else 's'} {one if count == 1 else more}"
 
 
 def _names(value: object) -> frozenset[str]:

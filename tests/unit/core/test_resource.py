@@ -124,3 +124,15 @@ def test_the_bots_that_are_down_are_known() -> None:
     made = resource("a", "b")
     made.put(down("b"))
     assert set(made.down()) == {"b"}
+
+
+def test_a_snapshot_stays_as_it_was_taken() -> None:
+    made = resource("a")
+    taken = made.snapshot()
+    made.put(down("a"))
+    made.set_spending("gone", spent(0))
+    made.layers["a"] = "risk"
+    made.restarted.append("a")
+    made.firing.add(AlertName.STORM)
+    assert taken == resource("a")
+    assert made.snapshot() == made
