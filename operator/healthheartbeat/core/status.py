@@ -8,6 +8,7 @@ from typing import Any
 
 from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import AlertName, BotState
+from healthheartbeat.api.names import is_slug
 from healthheartbeat.api.status import MAX_MESSAGE_LENGTH, MAX_RESTART_TIMES
 from healthheartbeat.api.text import clip
 from healthheartbeat.api.times import format_ms, parse_ms
@@ -115,8 +116,7 @@ def restore(name: str, status: Mapping[str, Any], *, slack_ms: int, now: Now) ->
         spendings[slug] = spendings[slug].joined(spent) if slug in spendings else spent
     last_sweep_ms = _instant(status.get("lastSweepTime"))
     for entry in _mappings(status.get("bots")):
-        named = entry.get("slug")
-        if isinstance(named, str):
+        if named := _slug(entry):
             resource.put(_restored_bot(named, entry, last_sweep_ms, spending=spendings[named]))
             resource.layers[named] = str(entry.get("layer") or "")
     resource.former = {slug: spent for slug, spent in spendings.items() if slug not in resource.bots}
@@ -128,8 +128,7 @@ def entries(status: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]
     """Every entry of the status that may hold restarts, by slug: bots of the registry, and those that left it."""
     for field in ("bots", "formerBots"):
         for entry in _mappings(status.get(field)):
-            slug = entry.get("slug")
-            if isinstance(slug, str):
+            if slug := _slug(entry):
                 yield slug, entry
 
 
@@ -160,6 +159,12 @@ def restored_spending(entry: Mapping[str, Any], *, slack_ms: int, now: Now, know
         written = _instant(pending.get("time"))
         unanswered = now.wall_ms if written is None else written
     return restored(stamps, unanswered_wall_ms=unanswered, slack_ms=slack_ms, now=now)
+
+
+def _slug(entry: Mapping[str, Any]) -> str:
+    """The bot that an entry is about; empty where it names none that there can be: its name could not be written."""
+    slug = entry.get("slug")
+    return slug if isinstance(slug, str) and is_slug(slug) else ""
 
 
 def _mappings(value: object) -> Iterable[Mapping[str, Any]]:

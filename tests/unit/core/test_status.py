@@ -201,6 +201,13 @@ def test_a_status_that_cannot_be_read_stops_nothing(body: dict[str, Any]) -> Non
     assert all(one.spending == Spending() and not one.firing for one in left.bots.values())
 
 
+@pytest.mark.parametrize("name", ["x" * 64, "", "A", "ä"])
+def test_an_entry_of_a_name_that_no_bot_can_have_is_left_out(name: str) -> None:
+    entry = {"slug": name, "restartTimes": ["2025-05-09T12:00:00Z"]}
+    left = restored({"bots": [entry], "formerBots": [entry]})
+    assert (left.bots, left.former) == ({}, {}), "the next write of the status would be refused for its sake"
+
+
 def test_an_attempt_without_a_readable_time_counts_as_now() -> None:
     left = restored({"bots": [{"slug": SLUG, "pendingRestart": {"key": "x", "time": "?"}}]}, now_ms=7)
     assert [one.wall_ms for one in left.bots[SLUG].spending.stamps] == [BORN_MS + 7 + SLACK_MS]
