@@ -1,4 +1,4 @@
-"""What the accounts of the chart may do, verb by verb, by the API server's own word and with their own tokens."""
+"""What the chart's accounts may do, verb by verb, by the API server's own word and with their tokens (decision 37)."""
 
 import json
 from collections.abc import Iterator
