@@ -167,6 +167,7 @@ def test_every_default_is_seen_in_the_stored_resource(api: KubernetesApi, namesp
             "port": 8080,
             "timeoutMilliseconds": 10000,
             "maxInFlight": 97,
+            "spread": 0,
         },
         "restart": {"budget": 3, "windowSeconds": 600, "startupGraceSeconds": 120, "maxUnhealthyPercent": 50},
         "killSwitch": {"configMap": {"name": "kill-switch", "key": "active"}},
