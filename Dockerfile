@@ -16,7 +16,13 @@ RUN python3 -m venv --without-pip /opt/healthheartbeat && python3 -m venv /opt/i
 COPY requirements/runtime.txt requirements/
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
     /opt/installer/bin/pip --python /opt/healthheartbeat/bin/python3 install \
-      --require-hashes --no-deps --only-binary=:all: -r requirements/runtime.txt
+      --require-hashes --no-deps --only-binary=:all: --no-compile -r requirements/runtime.txt
+# Bytecode of all of it but the Kubernetes client's generated classes, which would be a quarter of the image: kopf loads
+# three of them; the import compiles what is loaded. What translations and Cython modules were made from is not read.
+RUN /opt/healthheartbeat/bin/python3 -m compileall -q -j 0 -x 'kubernetes/(aio/)?client/(api|models)/' \
+      /opt/healthheartbeat/lib/python3*/site-packages \
+ && /opt/healthheartbeat/bin/python3 -c 'import kopf, kubernetes.aio.config' \
+ && find /opt/healthheartbeat/lib -type f -regex '.*\.\(po\|pot\|pyx\|pxd\|pyi\)' -delete
 
 # Our own package, built by what the lock of the developers' tools says.
 FROM dependencies AS package

@@ -66,16 +66,49 @@ def test_the_image_adds_less_than_200_mb_to_its_base(archive: Path) -> None:
 
 
 def test_the_image_has_every_command(cluster: Cluster, image: str) -> None:
-    """As installed: read-only root, no rights, a user that the image does not know."""
     script = (
         "healthheartbeat --version && polytraders --help >/dev/null && kubectl-healthheartbeat --help >/dev/null"
         " && python3 -c 'import os; print(os.getuid())'"
     )
+    assert said(cluster, image, "sh", "-c", script).split() == ["healthheartbeat", __version__, "1000700000"]
+
+
+def test_nothing_that_the_programs_load_has_to_be_compiled_first(cluster: Cluster, image: str) -> None:
+    """A root that cannot be written keeps no bytecode: each start of each pod would compile it again."""
+    script = (
+        "import apprise, kopf, os, sys\n"
+        "import healthheartbeat.cli.operator, healthheartbeat.cli.watchdog, healthheartbeat.cli.polytraders\n"
+        "cached = [(name, getattr(module, '__cached__', None)) for name, module in sorted(sys.modules.items())]\n"
+        "print(sum(bool(path) for _, path in cached) > 500)\n"
+        "print([name for name, path in cached if path and not os.path.exists(path)])\n"
+    )
+    assert said(cluster, image, "python3", "-c", script).split() == ["True", "[]"]
+
+
+def test_the_image_can_page_by_every_kind_of_address_that_is_documented(cluster: Cluster, image: str) -> None:
+    urls = [
+        "slack://TEVTOKEN1/BEVTOKEN2/abcdefghijklmnopqrstuvwx/#ops",
+        "pagerduty://integration-key@api-key",
+        "mailtos://me:secret@mail.example.com",
+        "json://webhook.example.com",
+    ]
+    script = (
+        "import sys\n"
+        "from healthheartbeat.adapters.notify.service import AppriseService\n"
+        "from healthheartbeat.adapters.notify.urls import Address\n"
+        "for url in sys.argv[1:]: print(AppriseService(Address(url, 'given')).name)\n"
+    )
+    kinds = said(cluster, image, "python3", "-c", script, *urls).splitlines()
+    assert kinds == [f"{kind} (given)" for kind in ("Slack", "Pager Duty", "E-Mail", "JSON")]
+
+
+def said(cluster: Cluster, image: str, *command: str) -> str:
+    """What a command in it prints. As installed: read-only root, no rights, a user that the image does not know."""
     container = {
         "name": "it",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["sh", "-c", script],
+        "command": command,
         "securityContext": {
             "runAsUser": 1_000_700_000,
             "runAsNonRoot": True,
@@ -98,5 +131,4 @@ def test_the_image_has_every_command(cluster: Cluster, image: str) -> None:
         )
         done = "jsonpath={.status.phase}=Succeeded"
         cluster.kubectl("wait", f"--for={done}", "pod/it", "-n", namespace, "--timeout=60s", timeout_s=70)
-        said = cluster.kubectl("logs", "it", "-n", namespace).split()
-    assert said == ["healthheartbeat", __version__, "1000700000"]
+        return cluster.kubectl("logs", "it", "-n", namespace)
