@@ -1,4 +1,4 @@
-"""`polytraders gov health …` against a real API server: what people see, what is written, and what it says if it cannot."""
+"""`polytraders gov health …` at a real API server: what people see, what is written, what it says where it cannot."""
 
 import json
 from collections.abc import Callable, Iterator
