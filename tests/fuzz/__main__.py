@@ -1,12 +1,13 @@
 """`make fuzz`: what the world sends us, by coverage-guided fuzzing, against what must hold of it.
 
-`python -m fuzz [--seconds 600] [TARGET...]` begins each target with its kept corpus and its seeds, and stops at its
-first finding, which it leaves in `tests/fuzz/findings`. What reached new code is kept, minimised, in
-`tests/fuzz/corpus` with --keep; `make test` replays it.
+`python -m fuzz [--minutes 10] [TARGET...]` shares the time out among the targets. Each begins with its kept corpus and
+its seeds, and stops at its first finding, which it leaves in `tests/fuzz/findings`. What reached new code is kept,
+minimised, in `tests/fuzz/corpus` with --keep; `make test` replays it.
 """
 
 import argparse
 import importlib
+import os
 import re
 import shutil
 import subprocess
@@ -26,16 +27,18 @@ MOST_MEMORY_MB = 2048
 def main() -> None:
     """Fuzz; exit with 1 where anything was found."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=600, help="for each target (default 600)")
+    parser.add_argument("--minutes", type=float, default=10, help="for all targets together (default 10)")
     parser.add_argument("--keep", action="store_true", help="keep what reached new code in the corpus")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)} (default: all)")
     options = parser.parse_args()
     if unknown := set(options.targets) - set(TARGETS):
         parser.error(f"there is no target {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
+    targets = options.targets or TARGETS
+    seconds = max(1, round(60 * options.minutes / len(targets)))
     found = 0
-    for target in options.targets or TARGETS:
+    for target in targets:
         with tempfile.TemporaryDirectory() as folder:
-            found += _fuzz(target, Path(folder), seconds=options.seconds)
+            found += _fuzz(target, Path(folder), seconds=seconds)
             if options.keep:
                 _keep(target, Path(folder))
     sys.exit(min(found, 1))
@@ -68,22 +71,24 @@ def _fuzz(target: str, folder: Path, *, seconds: int) -> bool:
 def _keep(target: str, folder: Path) -> None:
     """Put into the corpus the least that reaches all that `folder` and it reach together."""
     with tempfile.TemporaryDirectory() as least:
-        _engine(target, Path(least), folder, CORPUS / target, "-merge=1", f"-max_total_time={MERGE_S}")
+        _engine(target, Path(least), folder, CORPUS / target, "-set_cover_merge=1", f"-max_total_time={MERGE_S}")
         shutil.rmtree(CORPUS / target)
         shutil.copytree(least, CORPUS / target)
 
 
 def _engine(target: str, *arguments: Path | str) -> subprocess.CompletedProcess[str]:
     (CORPUS / target).mkdir(parents=True, exist_ok=True)
-    return subprocess.run(
-        [sys.executable, "-m", "fuzz.engine", target, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-        cwd=HERE.parent,
-    )
+    with tempfile.TemporaryDirectory() as scratch:  # libFuzzer ends a process without its leave to tidy up
+        return subprocess.run(
+            [sys.executable, "-m", "fuzz.engine", target, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            cwd=HERE.parent,
+            env=os.environ | {"TMPDIR": scratch},
+        )
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ def main() -> None:
     def check(data: bytes) -> None:
         module.check(data)
 
-    atheris.Setup([sys.argv[0], *options], check)
+    itself = f"{sys.executable} -m fuzz.engine {target}"  # a merge starts it again, through a shell
+    atheris.Setup([itself, *options], check)
     try:
         atheris.Fuzz()
     finally:

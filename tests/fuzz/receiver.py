@@ -4,6 +4,7 @@ Input: the bytes; 0xFF says that what follows comes in a packet of its own. `SEC
 """
 
 import asyncio
+import atexit
 import json
 import re
 import socket
@@ -42,8 +43,11 @@ TOKENS = (
 _loop = asyncio.new_event_loop()
 _complaints: list[dict[str, Any]] = []
 _loop.set_exception_handler(lambda _, context: _complaints.append(context))
-_secret_file = Path(tempfile.mkdtemp()) / "secret"
+_folder = tempfile.TemporaryDirectory()
+_secret_file = Path(_folder.name) / "secret"
 _secret_file.write_text(SECRET)
+atexit.register(_loop.close)
+atexit.register(_folder.cleanup)
 
 
 def check(data: bytes) -> None:
