@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import typer
 
+from healthheartbeat.cli.health.explain import explain
 from healthheartbeat.cli.health.pause import pause_restart, resume_restart
 from healthheartbeat.cli.health.report import report
 from healthheartbeat.cli.health.status import status
@@ -25,6 +26,7 @@ gov.add_typer(health, name="health")
 health.command("status")(status)
 health.command("sweep")(sweep)
 health.command("report")(report)
+health.command("explain")(explain)
 health.command("pause-restart")(pause_restart)
 health.command("resume-restart")(resume_restart)
 health.command("test-page")(send_test_page)

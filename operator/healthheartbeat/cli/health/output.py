@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from healthheartbeat.api.text import clip
+from healthheartbeat.api.times import LATEST_MS
 from healthheartbeat.cli.health.options import Output
 
 WIDE: Final = 200
@@ -33,6 +34,12 @@ def plain(words: str, style: str = "") -> Text:
 def zone() -> tzinfo:
     """This machine's time zone, in which people are told times of day."""
     return datetime.now(UTC).astimezone().tzinfo or UTC
+
+
+def local(at_ms: int) -> str:
+    """A moment by this machine's clock, to the second: `2026-05-09 14:00:00`; beyond the year 9999 its last day."""
+    shown = datetime.fromtimestamp(min(max(at_ms, 0), LATEST_MS - 86_400_000) // 1000, tz=zone())
+    return f"{shown:%Y-%m-%d %H:%M:%S}"
 
 
 def say(words: str) -> None:
