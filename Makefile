@@ -7,7 +7,7 @@ CLUSTER ?= onenode
 export PYTHONPATH := tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint types unit test demo bench chaos fuzz soak sbom audit cluster cluster-down crds manifests dashboards screenshots lock clean
+.PHONY: help setup check lint types unit test demo bench chaos crashes fuzz soak sbom audit cluster cluster-down crds manifests dashboards screenshots lock clean
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,7 +36,7 @@ unit: setup ## Unit and property tests; every branch of the core must be covered
 
 test: lint types unit ## Everything: all tiers, set-up included
 	$(BIN)/python -m harness build
-	$(BIN)/pytest -v --no-header tests/api tests/fuzz tests/cluster --cluster=$(CLUSTER)
+	$(BIN)/pytest -v --no-header tests/api tests/chaos tests/fuzz tests/cluster --cluster=$(CLUSTER)
 
 demo: setup ## 97 bots: one dies, one hangs, one turns zombie, one crash-loops. On a cluster with CLUSTER=onenode|kind|current
 	$(BIN)/python -m demo $(if $(filter command environment,$(firstword $(origin CLUSTER))),--cluster=$(CLUSTER))
@@ -46,6 +46,9 @@ bench: setup ## Figures: sweep of 97 bots, time from verdict to DELETE, cost of 
 
 chaos: setup ## Faults injected into a real one-node cluster, with what was expected and seen. One of them: SCENARIO=BOT_CRASH
 	$(BIN)/python -m chaos.scenarios $(SCENARIO)
+
+crashes: setup ## Killed at each write, each call failing in each way, the leader frozen at each write (short form: in make test)
+	CHAOS=long $(BIN)/pytest -v -s --no-header tests/chaos
 
 fuzz: setup ## What bots, reports, pauses and statuses may hold, by a coverage-guided fuzzer, for MINUTES=10 in all
 	$(BIN)/python -m fuzz $(if $(MINUTES),--minutes=$(MINUTES))

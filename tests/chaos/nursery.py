@@ -60,6 +60,18 @@ async def nursery() -> AsyncIterator[Nursery]:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+        await _let_go(process)
+
+
+async def _let_go(process: asyncio.subprocess.Process) -> None:
+    """Close both pipes, and return when they are: a loop that ends before its pipes cannot be closed."""
+    stdin, stdout = process.stdin, process.stdout
+    assert stdin is not None
+    assert stdout is not None
+    stdin.close()
+    with contextlib.suppress(ConnectionError):
+        await stdin.wait_closed()
+    await stdout.read()
 
 
 async def ended(pid: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from chaos.record import BOT_DOWN, Page, Record
+from chaos.record import BOT_DOWN, EXHAUSTED, Life, Page, Record
 from chaos.run import THRESHOLD
 
 SHORTEST_LIFE_S = 60
@@ -26,9 +26,9 @@ def short_lived(record: Record) -> Iterator[str]:
 
 
 def resolved_too_early(record: Record) -> Iterator[str]:
-    """Pages resolved while a pod of the bot had not answered its last poll well, or by a process that never asked."""
+    """Pages that only recovery may end, resolved while a pod had not answered its last poll well, or unasked."""
     for page in record.pages:
-        if not page.resolved or page.key[1] is None:
+        if not page.resolved or page.key[0] not in {BOT_DOWN, EXHAUSTED}:
             continue
         last = {
             poll.uid: poll
@@ -60,17 +60,25 @@ def not_paged(record: Record) -> Iterator[str]:
 
 
 def paged_for_nothing(record: Record) -> Iterator[str]:
-    """First pages about a bot whose pods had not missed as often as the threshold says."""
+    """First pages about a bot whose pods had not missed as often as the threshold says, before any one process.
+
+    A process that dies between the status that says Down and the page leaves the page to its successor.
+    """
     paged: set[str] = set()
     for page in record.pages:
         name, slug = page.key
         if name != BOT_DOWN or slug is None or slug in paged or page.resolved:
             continue
         paged.add(slug)
-        began_s = record.lives[page.process].began_s
-        misses = sum(poll.slug == slug and poll.missed and began_s <= poll.at_s <= page.at_s for poll in record.polls)
+        misses = max(_misses(record, life, slug, page.at_s) for life in record.lives[: page.process + 1])
         if misses < THRESHOLD:
             yield f"{slug} was paged about after {misses} misses"
+
+
+def _misses(record: Record, life: Life, slug: str, until_s: float) -> int:
+    """Polls missed by a bot while one process lived."""
+    until_s = min(until_s, life.ended_s or until_s)
+    return sum(poll.slug == slug and poll.missed and life.began_s <= poll.at_s <= until_s for poll in record.polls)
 
 
 def _gone(record: Record, uid: str, at_s: float) -> bool:

@@ -1,5 +1,6 @@
 """What must hold of reports, by what the pods themselves wrote down."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -29,6 +30,7 @@ def miscounted(record: Record) -> Iterator[str]:
             said = {bot["slug"]: bot["miss_count"] for bot in report["unhealthy_bots"]}
             for plan in PLANS:
                 polls = _polls(record, plan.slug, report["fired_at_ms"] / 1000 - CLOCK_S, until_s)
+                polls = polls if reports[number + 1 :] else _first_of_each_pod(polls)
                 missed = any(poll.missed for poll in polls) or not polls
                 counts[plan.slug] = counts.get(plan.slug, 0) + 1 if missed else 0
                 if said.get(plan.slug, 0) != counts[plan.slug]:
@@ -41,13 +43,14 @@ def miscounted(record: Record) -> Iterator[str]:
 
 
 def silent(record: Record) -> Iterator[str]:
-    """Processes that lived for long enough and never reported, or left a sweep out between two reports."""
+    """Processes that left a sweep out between two reports: within it, some pod was asked once more."""
     for life in record.lives:
-        times = [report["fired_at_ms"] / 1000 for report in life.reports()]
+        times = [report["fired_at_ms"] / 1000 - CLOCK_S for report in life.reports()]
         for earlier, later in pairwise(times):
-            asked = {round(poll.at_s, 1) for poll in record.polls if earlier + 1.5 < poll.at_s < later - CLOCK_S}
-            if asked and not _froze(life, earlier, later):
-                yield f"process {life.number} polled at {sorted(asked)} and reported none of it"
+            polls = [poll for poll in record.polls if earlier <= poll.at_s < later and not poll.came_too_late]
+            asked = Counter(poll.uid for poll in polls)
+            if not _froze(life, earlier, later) and max(asked.values(), default=0) > 1:
+                yield f"process {life.number} asked pods {max(asked.values())} times between {earlier} and {later}"
 
 
 def _froze(life: Life, earlier: float, later: float) -> bool:
@@ -63,3 +66,11 @@ def _end(life: Life, later: list[dict[str, Any]]) -> float:
 def _polls(record: Record, slug: str, from_s: float, until_s: float) -> list[Poll]:
     """One sweep's polls of a bot."""
     return [poll for poll in record.polls if poll.slug == slug and from_s <= poll.at_s < until_s]
+
+
+def _first_of_each_pod(polls: list[Poll]) -> list[Poll]:
+    """Without those of a further sweep, which the process did not live to report."""
+    first: dict[str, Poll] = {}
+    for poll in polls:
+        first.setdefault(poll.uid, poll)
+    return list(first.values())

@@ -85,7 +85,7 @@ def spent_but_not_counted(record: Record) -> Iterator[str]:
     if record.status is None:
         return
     done = Counter(record.pods[call.uid].slug for call in record.deletes())
-    overslept = any(poll.outcome.startswith("too late") for poll in record.polls)
+    overslept = any(poll.came_too_late for poll in record.polls)
     for plan in PLANS:
         counted = len(record.status.bot(plan.slug).get("restartTimes", ()))
         if counted < done[plan.slug]:

@@ -79,6 +79,11 @@ class Poll:
         """Whether it was not answered well."""
         return self.outcome != "ok"
 
+    @property
+    def came_too_late(self) -> bool:
+        """Whether the pod's own process was too slow to be met by who asked."""
+        return self.outcome.startswith("too late")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:

@@ -31,7 +31,7 @@ def undisturbed(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) 
 def crashed(undisturbed: Runs, apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     writes = undisturbed.records[0].writes + BEYOND
     faults = [at_write(number, moment) for number in range(1, writes + 1) for moment in MOMENTS]
-    runs = play(apiserver, tmp_path_factory.mktemp("crashed"), some(faults, at_most=20))
+    runs = play(apiserver, tmp_path_factory.mktemp("crashed"), some(faults, at_most=16))
     yield runs
     print(runs.figures())  # noqa: T201 - for docs/reliability.md
 

@@ -1,0 +1,180 @@
+"""The oracles of the chaos runs: silent about a run in which all went well, and loud about each promise broken.
+
+What they judge is built by hand here, a story of eight sweeps, since no operator can be had that breaks its word.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaos.record import BOT_DOWN, Call, Life, Page, Poll, Record, SeenPod, StatusWrite
+from chaos.run import PLANS
+from chaos.verdicts import ORACLES
+
+BEGAN_S, SWEEPS, BROKEN_SWEEP = 1000.0, 8, 3
+DUE = {4: ("crashed", "hung", "looping", "twins"), 6: ("looping",)}
+"""Who is restarted after which sweep."""
+
+
+class Story:
+    """One process, one-second sweeps; bots go bad before the third, restarts follow the fourth and the sixth."""
+
+    def __init__(self, folder: Path) -> None:
+        self.record = Record(name="by hand")
+        self.record.lives.append(Life(number=0, pid=1, began_s=BEGAN_S, log=folder / "log"))
+        self.reports: list[dict[str, Any]] = []
+        self._uids = count(1)
+        self._here: dict[tuple[str, int], tuple[SeenPod, str]] = {}
+        self._spent: dict[str, list[float]] = {}
+        self._missed: dict[str, int] = {}
+        for plan in PLANS:
+            for number in range(len(plan.breaks)):
+                self._born(plan.slug, number, "ok", BEGAN_S)
+        for sweep in range(1, SWEEPS + 1):
+            self._sweep(sweep)
+        self.write_log()
+
+    def write_log(self) -> None:
+        """Let the process have said what `reports` holds."""
+        lines = [{"event": "HEALTH_HEARTBEAT_SWEEP_COMPLETE", "report": report} for report in self.reports]
+        self.record.lives[0].log.write_text("\n".join(map(json.dumps, lines)))
+
+    def delete(self, pod: SeenPod, at_s: float, *, uid: str | None = None) -> None:
+        """Have the process delete a pod."""
+        path = f"/api/v1/namespaces/n/pods/{pod.name}"
+        self._call("DELETE", path, at_s, {"preconditions": {"uid": pod.uid if uid is None else uid}})
+
+    def write_status(self, at_s: float, pending: dict[str, list[str]]) -> None:
+        """Have the process write its status, with these restarts pending."""
+        self._call("PATCH", "/apis/g/v1/namespaces/n/healthheartbeats/hh/status", at_s, {})
+        bots: list[dict[str, Any]] = []
+        for plan in PLANS:
+            due = {"pendingRestart": {"pods": pending[plan.slug]}} if plan.slug in pending else {}
+            bots.append({"slug": plan.slug, "restartTimes": list(self._spent.get(plan.slug, ())), **due})
+        self.record.statuses.append(StatusWrite(at_s=at_s, process=0, status={"bots": bots}))
+
+    def page(self, slug: str, at_s: float, lasts_s: float) -> None:
+        """Have the process send one word about a bot that is down; `lasts_s` 0: it is resolved."""
+        labels = {"alertname": BOT_DOWN, "slug": slug}
+        self.record.pages.append(Page(at_s=at_s, process=0, labels=labels, ends_s=at_s + lasts_s))
+
+    def pod(self, slug: str) -> SeenPod:
+        """The first pod that a bot ever had."""
+        return next(pod for pod in self.record.pods.values() if pod.slug == slug)
+
+    def _sweep(self, sweep: int) -> None:
+        at_s = BEGAN_S + sweep
+        if sweep == BROKEN_SWEEP:
+            for plan in PLANS:
+                for number, mode in enumerate(plan.breaks):
+                    self._here[plan.slug, number] = (self._here[plan.slug, number][0], "ok" if mode == "well" else mode)
+        for pod, outcome in self._here.values():
+            self.record.polls.append(Poll(at_s=at_s + 0.1, slug=pod.slug, uid=pod.uid, outcome=outcome))
+        for plan in PLANS:
+            self._count(plan.slug, at_s)
+        unhealthy = [{"slug": slug, "miss_count": misses} for slug, misses in self._missed.items() if misses]
+        self.reports.append({"sequence": sweep, "fired_at_ms": int(at_s * 1000), "unhealthy_bots": unhealthy})
+        due = {slug: [self._here[slug, 0][0].uid] for slug in DUE.get(sweep, ())}
+        self.write_status(at_s + 0.3, due)
+        for slug in due:
+            self._restart(slug, at_s + 0.4)
+        self.write_status(at_s + 0.5, {})
+
+    def _count(self, slug: str, at_s: float) -> None:
+        before = self._missed.get(slug, 0)
+        bad = any(outcome != "ok" for (of, _), (_, outcome) in self._here.items() if of == slug)
+        self._missed[slug] = before + 1 if bad else 0
+        if self._missed[slug] == 2:
+            self.page(slug, at_s + 0.2, 300.0)
+        elif before >= 2 and not bad:
+            self.page(slug, at_s + 0.2, 0.0)
+
+    def _restart(self, slug: str, at_s: float) -> None:
+        self.delete(self._here[slug, 0][0], at_s)
+        self._here[slug, 0][0].gone_s = at_s
+        self._spent.setdefault(slug, []).append(at_s)
+        newborn = next(plan.newborn for plan in PLANS if plan.slug == slug)
+        self._born(slug, 0, "ok" if newborn == "well" else newborn, at_s)
+
+    def _born(self, slug: str, number: int, outcome: str, at_s: float) -> None:
+        uid = f"uid-{next(self._uids)}"
+        pod = self.record.pods[uid] = SeenPod(uid=uid, name=f"{slug}-{uid}", slug=slug, born_s=at_s)
+        self._here[slug, number] = (pod, outcome)
+
+    def _call(self, method: str, path: str, at_s: float, body: dict[str, Any]) -> None:
+        number = len(self.record.calls) + 1
+        call = Call(number=number, write=number, process=0, at_s=at_s, method=method, path=path, body=body)
+        call.status, call.done_s = 200, at_s
+        self.record.calls.append(call)
+
+    def miscall(self, method: str, path: str) -> None:
+        """Have the process write something that is not its own."""
+        self._call(method, path, BEGAN_S + SWEEPS, {})
+
+
+def _third_restart(story: Story) -> None:
+    story.delete(list(story.record.pods.values())[-1], BEGAN_S + 8.5)
+
+
+def _forgetful(story: Story) -> None:
+    for bot in story.record.statuses[-1].status["bots"]:
+        bot["restartTimes"] = bot["restartTimes"][1:]
+
+
+def _one_miss_less(story: Story) -> None:
+    story.reports[3]["unhealthy_bots"][0]["miss_count"] = 1
+    story.write_log()
+
+
+def _a_report_less(story: Story) -> None:
+    del story.reports[4]
+    story.write_log()
+
+
+def _another_label(story: Story) -> None:
+    page = story.record.pages[0]
+    story.record.pages.append(
+        replace(page, at_s=page.at_s + 5, ends_s=page.ends_s + 5, labels={**page.labels, "a": "b"})
+    )
+
+
+def _nobody_told(story: Story) -> None:
+    story.record.pages = [page for page in story.record.pages if page.key[1] != "paused"]
+
+
+BROKEN: dict[str, Callable[[Story], None]] = {
+    "no pod is deleted without its own evidence": lambda story: story.delete(story.pod("crashed"), BEGAN_S + 3.2),
+    "no pod is deleted but by its UID, and none that is not to be": lambda story: story.delete(
+        story.pod("hung"), BEGAN_S + 4.4, uid=""
+    ),
+    "no pod is deleted twice": lambda story: story.delete(story.pod("crashed"), BEGAN_S + 4.5),
+    "no bot is restarted beyond its budget": _third_restart,
+    "nothing is deleted that was not written ahead": lambda story: story.delete(story.pod("paused"), BEGAN_S + 5),
+    "nothing is written that is not the operator's": lambda story: story.miscall("POST", "/api/v1/namespaces/n/pods"),
+    "budget may be spent and not used, never the reverse": _forgetful,
+    "every miss since the process began is counted": _one_miss_less,
+    "reports come in sequence": _a_report_less,
+    "no sweep goes unreported": _a_report_less,
+    "a page's labels never change": _another_label,
+    "no page lapses with its process": lambda story: story.page("paused", BEGAN_S + 6, 10.0),
+    "no page is resolved but by recovery": lambda story: story.page("paused", BEGAN_S + 6, 0.0),
+    "who is down is paged about": _nobody_told,
+    "nobody is paged for nothing": lambda story: story.page("well", BEGAN_S + 6, 300.0),
+}
+
+
+@pytest.mark.parametrize("promise", ORACLES)
+def test_of_a_run_in_which_all_went_well_it_says_nothing(promise: str, tmp_path: Path) -> None:
+    assert list(ORACLES[promise](Story(tmp_path).record)) == []
+
+
+@pytest.mark.parametrize("promise", ORACLES)
+def test_it_names_what_was_broken(promise: str, tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    BROKEN[promise](story)
+    assert list(ORACLES[promise](story.record)) != []
