@@ -34,6 +34,7 @@ def resolved_too_early(record: Record) -> Iterator[str]:
             poll.uid: poll
             for poll in record.polls
             if poll.slug == page.key[1] and poll.at_s <= page.at_s and not _gone(record, poll.uid, page.at_s)
+            if not poll.came_too_late
         }
         began_s = record.lives[page.process].began_s
         if not last or any(poll.missed or poll.at_s < began_s for poll in last.values()):
@@ -42,8 +43,11 @@ def resolved_too_early(record: Record) -> Iterator[str]:
 
 
 def not_paged(record: Record) -> Iterator[str]:
-    """Bots that a report has at or over the threshold, and nobody was paged about before the next sweep had ended."""
-    for life in record.lives:
+    """Bots that a report has at or over the threshold, and nobody was paged about before the next sweep had ended.
+
+    Of a run in which this process was too slow for its polls nothing is said: it was too slow for its pages too.
+    """
+    for life in () if any(poll.came_too_late for poll in record.polls) else record.lives:
         reports = life.reports()
         for report, deadline in zip(reports, reports[2:], strict=False):
             for bot in report["unhealthy_bots"]:

@@ -1,0 +1,37 @@
+"""One call of the operator's is refused with 409, 429 or 500, cut in the midst of its answer, or answered late."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chaos.forms import some
+from chaos.refusals import at_call, possible
+from chaos.run import Fault
+from chaos.verdicts import ORACLES, Runs, play
+from harness.apiserver import ApiServer
+from support import crd
+
+pytestmark = pytest.mark.timeout(1800)
+
+
+@pytest.fixture(scope="module")
+def faulty(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    crd.install(apiserver)
+    undisturbed = play(apiserver, tmp_path_factory.mktemp("calls"), [Fault(name="undisturbed")])
+    faults = [at_call(call, what) for call in undisturbed.records[0].calls for what in possible(call)]
+    runs = play(apiserver, tmp_path_factory.mktemp("faulty"), some(faults, at_most=16))
+    yield runs
+    print(runs.figures())  # noqa: T201 - for docs/reliability.md
+
+
+def test_whichever_call_fails_it_comes_to_the_same_end(faulty: Runs) -> None:
+    assert faulty.unfinished() == []
+
+
+def test_no_process_ends_of_it(faulty: Runs) -> None:
+    assert [record.name for record in faulty.records if len(record.lives) != 1] == []
+
+
+@pytest.mark.parametrize("promise", ORACLES)
+def test_whichever_call_fails(faulty: Runs, promise: str) -> None:
+    assert faulty.against(ORACLES[promise]) == []
