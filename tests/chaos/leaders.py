@@ -1,0 +1,116 @@
+"""Two operators that want to lead: the first is frozen at one of its writes, until the other has taken over."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from aiohttp import web
+
+from chaos.gate import Exchange, Strike
+from chaos.nursery import ended
+from chaos.record import Call, Record
+from chaos.run import Fault, Run
+from harness.processes import tail
+
+FIRST, SECOND = 0, 1
+
+
+def at_write(call: Call, moment: str) -> Fault:
+    """SIGSTOP of the first process with its write of the same number, at a `moment` of MOMENTS."""
+    number = call.write
+    hits: Callable[[Call], bool] = lambda other: other.process == FIRST and other.write >= number  # noqa: E731
+    return Fault(name=f"{moment} {number}", hits=hits, strike=MOMENTS[moment])
+
+
+@dataclass
+class Pair(Run):
+    """A run with two replicas, of which the second starts when the first has swept."""
+
+    LIMIT_S: ClassVar[float] = 120.0
+    _thawing: list["asyncio.Task[None]"] = field(default_factory=list)
+
+    def freeze(self) -> None:
+        """Stop the first process, and let it go on as soon as the second has written a status."""
+        os.kill(self.record.lives[FIRST].pid, signal.SIGSTOP)
+        self._thawing.append(asyncio.create_task(self._thaw(time.time())))
+
+    def leads(self, process: int) -> bool:
+        """Whether it is the one that is to be there at the end."""
+        return process == (SECOND if self.record.struck else FIRST)
+
+    async def _thaw(self, from_s: float) -> None:
+        life = self.record.lives[FIRST]
+        while not any(write.process == SECOND for write in self.record.statuses):  # noqa: ASYNC110 - a look will do
+            await asyncio.sleep(0.02)
+        life.frozen.append((from_s, time.time()))
+        os.kill(life.pid, signal.SIGCONT)
+
+    async def _live(self) -> None:
+        first = await self.start("--leader-elect")
+        while self.record.status is None and not self.record.struck:  # noqa: ASYNC110 - a look will do
+            await asyncio.sleep(0.02)
+        second = await self.start("--leader-elect")
+        gone = [asyncio.create_task(ended(life.pid)) for life in (first, second)]
+        try:
+            await asyncio.wait(gone, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (*gone, *self._thawing):
+                task.cancel()
+        raise AssertionError(f"an operator of {self.fault.name} ended by itself: {tail(first.log)} {tail(second.log)}")
+
+
+def acts_after_waking(record: Record) -> Iterator[str]:
+    """What the API server did for the woken process but the DELETEs that were written ahead before it was frozen."""
+    for life in record.lives:
+        for from_s, until_s in life.frozen:
+            ahead = {
+                uid
+                for write in record.statuses
+                if write.process == life.number and write.at_s <= from_s
+                for bot in write.status.get("bots", ())
+                for uid in (bot.get("pendingRestart") or {}).get("pods", ())
+            }
+            for call in record.calls:
+                if call.process != life.number or call.at_s <= until_s or not call.carried_out:
+                    continue
+                if call.writes_status or (call.deletes and call.uid not in ahead):
+                    yield f"process {life.number} was carried out {call.kind} {call.deletes} after it woke up"
+
+
+def never_frozen(record: Record) -> Iterator[str]:
+    """Runs whose first process was not stopped and woken."""
+    if not record.lives[FIRST].frozen:
+        yield "no process was frozen and woken"
+
+
+def _after(run: Run) -> Strike:
+    async def strike(exchange: Exchange) -> web.StreamResponse:
+        response = await exchange.answer(await exchange.forward())
+        _pair(run).freeze()
+        return response
+
+    return strike
+
+
+def _before_the_reply(run: Run) -> Strike:
+    async def strike(exchange: Exchange) -> web.StreamResponse:
+        reply = await exchange.forward()
+        _pair(run).freeze()
+        return await exchange.answer(reply)
+
+    return strike
+
+
+def _pair(run: Run) -> Pair:
+    assert isinstance(run, Pair)
+    return run
+
+
+MOMENTS: dict[str, Callable[[Run], Strike]] = {
+    "frozen after the reply to write": _after,
+    "frozen before the reply to write": _before_the_reply,
+}

@@ -1,0 +1,46 @@
+"""The leader of two is frozen at one of its writes, for longer than its Lease holds, and wakes when the other leads."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chaos import leaders, oracle_pages, oracle_reports
+from chaos.forms import some
+from chaos.run import Fault
+from chaos.verdicts import RESTARTS, Oracle, Runs, play
+from harness.apiserver import ApiServer
+from support import crd
+
+pytestmark = pytest.mark.timeout(1800)
+
+PROMISES: dict[str, Oracle] = {
+    **RESTARTS,
+    "it wakes": leaders.never_frozen,
+    "the woken one does no more than was written ahead": leaders.acts_after_waking,
+    "reports come in sequence": oracle_reports.out_of_sequence,
+    "a page's labels never change": oracle_pages.unstable_labels,
+    "no page is resolved but by recovery": oracle_pages.resolved_too_early,
+    "nobody is paged for nothing": oracle_pages.paged_for_nothing,
+}
+
+
+@pytest.fixture(scope="module")
+def frozen(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    crd.install(apiserver)
+    fault = Fault(name="undisturbed")
+    undisturbed = play(apiserver, tmp_path_factory.mktemp("pair"), [fault], run=leaders.Pair)
+    assert undisturbed.unfinished() == []
+    writes = [call for call in undisturbed.records[0].calls if call.write and call.process == leaders.FIRST]
+    faults = [leaders.at_write(call, moment) for call in writes for moment in leaders.MOMENTS]
+    runs = play(apiserver, tmp_path_factory.mktemp("frozen"), some(faults, at_most=8), run=leaders.Pair)
+    yield runs
+    print(runs.figures())  # noqa: T201 - for docs/reliability.md
+
+
+def test_whenever_the_leader_is_frozen_the_other_comes_to_the_same_end(frozen: Runs) -> None:
+    assert frozen.unfinished() == []
+
+
+@pytest.mark.parametrize("promise", PROMISES)
+def test_whenever_the_leader_is_frozen(frozen: Runs, promise: str) -> None:
+    assert frozen.against(PROMISES[promise]) == []
