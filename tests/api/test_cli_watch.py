@@ -50,13 +50,13 @@ class Watching:
         )  # fmt: skip
         os.close(sink)
 
-    def until(self, words: str) -> str:
-        """Everything shown, once it has `words` in it."""
+    def until(self, words: str, *, beyond: int = 0) -> str:
+        """Everything shown, once it has `words` in it, after the first `beyond` characters."""
         deadline = time.monotonic() + DEADLINE_S
-        while words not in self._text and time.monotonic() < deadline:
+        while words not in self._text[beyond:] and time.monotonic() < deadline:
             if select.select([self._source], [], [], 1)[0]:
                 self._text += os.read(self._source, 65_536).decode(errors="replace")
-        assert words in self._text
+        assert words in self._text[beyond:]
         return self._text
 
     def interrupted(self) -> int:
@@ -93,7 +93,9 @@ def test_a_resource_that_is_deleted_is_not_shown_as_healthy(
 ) -> None:
     watching.until("the only bot is healthy")
     apiserver.kubectl("delete", "-n", namespace, f"hh/{NAME}")
-    watching.until("cannot tell now: there is no HealthHeartbeat")
+    before, _, _ = watching.until("cannot tell now: there is no HealthHeartbeat").rpartition("cannot tell now")
+    after = watching.until("the only bot is healthy", beyond=len(before))[len(before) :]
+    assert "✓" not in after
     assert watching.interrupted() == 2
 
 

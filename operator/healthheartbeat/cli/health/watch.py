@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.text import Text
 
 from healthheartbeat.adapters.kube.errors import ApiError, CredentialsError
 from healthheartbeat.adapters.kube.json_access import mapping
@@ -16,7 +15,6 @@ from healthheartbeat.adapters.kube.resources import NotOne, find
 from healthheartbeat.cli.health import output, status_view
 from healthheartbeat.cli.health.failures import explained, words
 from healthheartbeat.cli.health.look import look, now_ms
-from healthheartbeat.cli.health.output import plain
 from healthheartbeat.cli.health.target import Target
 from healthheartbeat.core.outlook import Outlook, Verdict
 
@@ -103,7 +101,9 @@ def _seen(resource: Any, problem: str) -> Seen:
 
 
 def _picture(seen: Seen, *, all_bots: bool) -> RenderableType:
-    table = status_view.table(seen.outlook, now_ms=now_ms(), all_bots=all_bots)
-    if not seen.problem:
-        return table
-    return Group(Text.assemble(("? ", "bold yellow"), plain(f"cannot tell now: {seen.problem}; last seen:")), table)
+    """What cannot be read again is not shown in the colour of health."""
+    told = seen.outlook
+    if seen.problem:
+        headline = f"cannot tell now: {seen.problem}; seen last: {told.headline}"
+        told = replace(told, verdict=Verdict.UNKNOWN, headline=headline)
+    return status_view.table(told, now_ms=now_ms(), all_bots=all_bots)
