@@ -239,7 +239,7 @@ class Run:
         return self.fault.strike(self)
 
     def _met(self, call: Call, reply: Reply) -> None:
-        if call.method == "GET" and not (self.village.broken and call.path in self.snapshots):
+        if call.method == "GET" and not self.village.broken:
             self.snapshots[call.path] = reply
         if call.writes_status and call.carried_out:
             status = reply.json().get("status") or {}

@@ -1,0 +1,47 @@
+"""The operator is shown less than there is: an old list after a restart, a watch without events or with late ones."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chaos import blindness
+from chaos.forms import some
+from chaos.run import Fault, Run
+from chaos.verdicts import ORACLES, Runs, play
+from harness.apiserver import ApiServer
+from support import crd
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def blind(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    crd.install(apiserver)
+
+    def played(name: str, faults: list[Fault], run: type[Run]) -> tuple[Runs, ...]:
+        return (play(apiserver, tmp_path_factory.mktemp(name), faults, run=run),)
+
+    (undisturbed,) = played("seen", [Fault(name="undisturbed")], Run)
+    kills = [blindness.at_write(number) for number in range(1, undisturbed.records[0].writes + 1)]
+    runs = (
+        *played("dropped", [Fault(name="events dropped")], blindness.DroppedEvents),
+        *played("held", [Fault(name="events held")], blindness.HeldEvents),
+        *played("stale", some(kills, at_most=8), blindness.StaleLists),
+    )
+    all_runs = Runs(tuple(record for each in runs for record in each.records))
+    yield all_runs
+    print(all_runs.figures())  # noqa: T201 - for docs/reliability.md
+
+
+def test_whatever_is_not_shown_it_comes_to_the_same_end(blind: Runs) -> None:
+    assert blind.unfinished() == []
+
+
+def test_old_lists_were_shown_to_successors(blind: Runs) -> None:
+    shown = [call for record in blind.records for call in record.calls if call.fate == "an old answer"]
+    assert {call.kind for call in shown} == {"GET endpointslices"}
+
+
+@pytest.mark.parametrize("promise", ORACLES)
+def test_whatever_is_not_shown(blind: Runs, promise: str) -> None:
+    assert blind.against(ORACLES[promise]) == []
