@@ -1,6 +1,8 @@
 """`polytraders gov health …` at a real API server: what people see, what is written, what it says where it cannot."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,30 @@ def test_status_puts_what_is_down_first_and_says_what_comes_next(run: Run, names
     assert "Timeout: no answer within 10 s" in said.out
     assert "in 1 miss" in said.out
     assert "strat.fine" not in said.out
+
+
+def test_kubectl_runs_it_as_its_plugin(apiserver: ApiServer, namespace: str) -> None:
+    path = f"{Path(sys.executable).parent}:{apiserver.environment['PATH']}"
+    argv = ["kubectl", "healthheartbeat", "pause-restart", "--slug", "strat.fine", "-n", namespace]
+    done = subprocess.run(
+        argv, env={**apiserver.environment, "PATH": path}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0
+    assert "strat.fine: restart paused without end" in done.stdout
+    assert (
+        f"until somebody runs: kubectl healthheartbeat resume-restart --slug strat.fine -n {namespace}" in done.stderr
+    )
+    assert (
+        health(
+            "resume-restart",
+            "--slug",
+            "strat.fine",
+            "-n",
+            namespace,
+            environment={"KUBECONFIG": str(apiserver.kubeconfig)},
+        ).code
+        == 0
+    )
 
 
 def test_status_lists_the_healthy_too_when_asked(run: Run, namespace: str) -> None:
