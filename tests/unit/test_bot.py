@@ -139,6 +139,15 @@ def test_a_mode_without_an_answer_is_a_timeout_until_it_is_over(start: Start, mo
     assert eventually(lambda: bot.verdict(timeout_s=0.2) == Verdict.healthy())
 
 
+def test_it_takes_a_fault_in_chunks_as_kubectl_sends_it(start: Start) -> None:
+    bot = start("--control")
+    connection = http.client.HTTPConnection("127.0.0.1", bot.ports[SLUG], timeout=PATIENCE_S)
+    connection.request("POST", "/control", iter([b'{"mode": ', b'"fail"}']), encode_chunked=True)
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert bot.verdict().reason is MissReason.HTTP_STATUS
+
+
 def test_slow_answers_in_the_end(start: Start) -> None:
     bot = start("--mode", "slow", "--slow", "0.2")
     began_s = time.monotonic()

@@ -242,8 +242,31 @@ class _Request:
         length = headers.get("content-length", "0")
         if length.isdecimal() and len(body) < int(length):
             return None
+        if headers.get("transfer-encoding", "").lower() == "chunked":  # as kubectl create --raw sends
+            whole = _unchunked(body)
+            if whole is None:
+                return None
+            body = whole
         method, path, *_ = [*first.split(" "), "", ""]
         return cls(method=method, path=path, body=body)
+
+
+def _unchunked(body: bytes) -> bytes | None:
+    """A body out of its chunks; None while it is not complete. It ends where something is no chunk."""
+    whole = b""
+    while True:
+        size, end, rest = body.partition(b"\r\n")
+        if not end:
+            return None
+        try:
+            length = int(size.partition(b";")[0], 16)
+        except ValueError:
+            return whole
+        if length <= 0:
+            return whole
+        if len(rest) < length + 2:
+            return None
+        whole, body = whole + rest[:length], rest[length + 2 :]
 
 
 def _wall_ms() -> int:

@@ -13,7 +13,7 @@ import aiohttp
 from healthheartbeat.adapters.kube import credentials, listing, replies
 from healthheartbeat.adapters.kube.credentials import Credentials
 from healthheartbeat.adapters.kube.errors import ApiError, ApiUnavailable, CredentialsError
-from healthheartbeat.adapters.kube.kinds import PODS, Kind
+from healthheartbeat.adapters.kube.kinds import Kind
 from healthheartbeat.adapters.kube.listing import Listing
 from healthheartbeat.adapters.kube.transport import Sent, Transport
 
@@ -21,7 +21,6 @@ DEFAULT_TIMEOUT_S: Final = 5.0
 PAGE_SIZE: Final = 500
 """Objects per page of a list."""
 RELOAD_EVERY_S: Final = 10.0
-OK: Final = 200
 GONE: Final = 410
 UNAUTHORIZED: Final = 401
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -171,17 +170,6 @@ class KubeClient:
             Call("delete", "DELETE", kind, namespace, name), body=body, timeout_s=timeout_s, once=True
         )
 
-    async def get_through_pod(
-        self, namespace: str, pod: str, *, port: int, path: str, timeout_s: float | None = None
-    ) -> bytes:
-        """What `pod` answers to a GET of `path`, by way of the API server's proxy; 200 or ApiError."""
-        call = Call("get", "GET", PODS, namespace, f"{pod}:{port}", "proxy", beyond=path)
-        status, content = await self._exchange(call, timeout_s=timeout_s)
-        if status != OK:
-            replies.read(status, content, words=call.words, write=False)
-            raise ApiUnavailable(status, "Unreadable", f"{call.words}: {status} of the pod itself")
-        return content
-
     async def _pages(self, call: "Call", query: Mapping[str, str], deadline: float, timeout_s: float) -> Listing:
         pages: list[listing.Page] = []
         rest: dict[str, str] = {}
@@ -267,10 +255,7 @@ class KubeClient:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call, for the wire and in words. `verb` is RBAC's; `posted`: the name of an object that is created.
-
-    `beyond`: a path below the subresource, as it is to be sent.
-    """
+    """One call, for the wire and in words. `verb` is RBAC's; `posted`: the name of an object that is created."""
 
     verb: str
     method: str
@@ -279,12 +264,11 @@ class Call:
     name: str | None = None
     subresource: str | None = None
     posted: str = ""
-    beyond: str = ""
 
     @property
     def path(self) -> str:
         """The URL's path."""
-        return self.kind.path(self.namespace, self.name, self.subresource) + self.beyond
+        return self.kind.path(self.namespace, self.name, self.subresource)
 
     @property
     def words(self) -> str:
