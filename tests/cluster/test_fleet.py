@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-import yaml
 
 from harness.cluster import Cluster
-from harness.paths import PROJECT
 from harness.processes import CommandFailedError, until
+from support import plain_manifests
 from support.bots import Bots
 
 pytestmark = pytest.mark.cluster
@@ -22,12 +21,7 @@ INTERVAL_S = 3
 
 def installed(cluster: Cluster, image: str) -> None:
     """Apply manifests/install.yaml with the image that the node has."""
-    text = (PROJECT / "manifests/install.yaml").read_text()
-    documents = [document for document in yaml.safe_load_all(text) if document]
-    for document in documents:
-        if document["kind"] == "Deployment":
-            container = document["spec"]["template"]["spec"]["containers"][0]
-            container |= {"image": image, "imagePullPolicy": "Never"}
+    documents = plain_manifests.documents(image)
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -71,7 +65,7 @@ def fleet(cluster: Cluster, definition: None, image: str) -> Iterator[Bots]:
         finally:
             cluster.kubectl("delete", "hh", "--all", "-n", namespace)
             cluster.kubectl("delete", "deployments", "--all", "-n", namespace, "--wait=false")
-            cluster.kubectl("delete", "namespace", "healthheartbeat", "--timeout=60s", timeout_s=70)
+            plain_manifests.remove(cluster)
 
 
 def test_full_sweep_of_all_97_bots_completes_within_heartbeat_interval(cluster: Cluster, fleet: Bots) -> None:

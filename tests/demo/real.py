@@ -12,17 +12,14 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
-import yaml
-
 from demo import fleet
 from demo.pager import Pager
 from demo.stage import Fault, StageError
 from harness import build, current, images, kind, onenode, packages
 from harness.cluster import Cluster, NotHereError
-from harness.paths import PROJECT
 from harness.processes import CommandFailedError, Identity
 from harness.supervision import ComponentFailedError
-from support import crd
+from support import crd, plain_manifests
 
 PORT: Final = 8080
 BOTS_S: Final = 600
@@ -152,8 +149,8 @@ def _install(stack: ExitStack, cluster: Cluster, image: str, say: Say) -> None:
     crd.install(cluster)
     if not cluster.exists("deployment", OPERATOR, "-n", OPERATOR):
         say("the operator is installed from manifests/install.yaml")
-        stack.callback(cluster.kubectl, "delete", "namespace", OPERATOR, "--wait=false")
-        cluster.apply(*_installation(image))
+        stack.callback(plain_manifests.remove, cluster, wait=False)
+        cluster.apply(*plain_manifests.documents(image))
 
 
 def _bots(stack: ExitStack, cluster: Cluster, image: str, say: Say) -> str:
@@ -190,16 +187,6 @@ def _image(cluster: Cluster, say: Say) -> str:
     made = images.project(say)
     cluster.load_image(made.tar)
     return made.name
-
-
-def _installation(image: str) -> list[dict[str, Any]]:
-    """manifests/install.yaml, with the image that the cluster has."""
-    text = (PROJECT / "manifests/install.yaml").read_text()
-    documents: list[dict[str, Any]] = [document for document in yaml.safe_load_all(text) if document]
-    for document in documents:
-        if document["kind"] == "Deployment":
-            document["spec"]["template"]["spec"]["containers"][0]["image"] = image
-    return documents
 
 
 def _bot(member: fleet.Member, image: str) -> tuple[dict[str, Any], dict[str, Any]]:
