@@ -16,9 +16,10 @@ from typing import Any, Final
 from healthheartbeat.adapters.paging import PageBoard
 from healthheartbeat.adapters.secret_file import SecretFile
 from healthheartbeat.adapters.watchdog_metrics import WatchdogMetrics
+from healthheartbeat.runtime.bounded_server import BoundedServer
 from healthheartbeat.runtime.clock import system_clock
 from healthheartbeat.runtime.deadman import Deadman
-from healthheartbeat.runtime.receiver import Receiver, _Server
+from healthheartbeat.runtime.receiver import BOUNDS, Receiver
 from support.reports import RESOURCE, report
 
 SECRET: Final = "open-sesame"
@@ -66,7 +67,7 @@ def check(data: bytes) -> None:
 
 
 async def _connect(receiver: Receiver, data: bytes) -> tuple[bytes, bytes]:
-    server = _Server(receiver)
+    server = BoundedServer(receiver.answer, BOUNDS)
     try:
         said = await _exchange(server, data.split(b"\xff"))
         return said, await _exchange(server, [b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"])

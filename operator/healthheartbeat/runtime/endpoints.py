@@ -9,7 +9,8 @@ from typing import Any, Final, Protocol
 from aiohttp import web
 
 from healthheartbeat.adapters.metrics import CONTENT_TYPE, Metrics
-from healthheartbeat.runtime.listener import Handler, RequestError, json_response, listening
+from healthheartbeat.runtime.bounded_server import Handler
+from healthheartbeat.runtime.listener import RequestError, json_response, listening
 
 SLUG: Final = "health-heartbeat"
 HEALTH_PATH: Final = f"/internal/health/{SLUG}"

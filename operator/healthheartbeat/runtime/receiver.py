@@ -1,18 +1,16 @@
 """The watchdog's door: reports come in by POST, with the shared secret; health and metrics are there for anybody.
 
-Its own server rather than `runtime.listener`, which answers GET alone and drops a connection whose body it has not
-read: who is turned away here must still hear why.
+Not by `runtime.listener`, which answers GET alone and drops a connection whose body it has not read: who is turned
+away here must still hear why.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import structlog
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from healthheartbeat.adapters import report_intake
 from healthheartbeat.adapters.metrics import CONTENT_TYPE
@@ -20,17 +18,13 @@ from healthheartbeat.adapters.report_intake import MalformedError
 from healthheartbeat.adapters.report_post import AGE_HEADER
 from healthheartbeat.adapters.secret_file import SecretFile
 from healthheartbeat.adapters.watchdog_metrics import WatchdogMetrics
+from healthheartbeat.runtime.bounded_server import Bounds, serving
 from healthheartbeat.runtime.clock import Clock
 from healthheartbeat.runtime.deadman import Deadman, TooManyError
 from healthheartbeat.runtime.listener import json_response
 
-MAX_BODY_BYTES: Final = 2**20
-"""A report on a thousand bots that all miss has some 250 KiB."""
-MAX_CONNECTIONS: Final = 256
-MAX_CONNECTION_S: Final = 15.0
-MAX_LINE_BYTES: Final = 8190
-LINGER_S: Final = 1.0
-SHUTDOWN_S: Final = 1.0
+# A report on a thousand bots that all miss has some 250 KiB.
+BOUNDS: Final = Bounds(connections=256, connection_s=15.0, line_bytes=8190, body_bytes=2**20, linger_s=1.0)
 DEAD_AFTER_MS: Final = 10_000
 """A deadman whose rounds stand still for this long is itself dead: the kubelet is to restart it."""
 
@@ -38,9 +32,6 @@ Taking = Callable[[bytes, web.BaseRequest], dict[str, Any]]
 Answering = Callable[[], Awaitable[web.Response]]
 
 log = structlog.get_logger(__name__)
-# aiohttp writes a traceback for every bit of garbage that somebody sends; faults of our handlers are logged here.
-_SILENT: Final = logging.getLogger(f"{__name__}.aiohttp")
-_SILENT.setLevel(logging.CRITICAL + 1)
 
 
 class Receiver:
@@ -72,7 +63,7 @@ class Receiver:
             response = json_response({"error": str(error)}, status=400)
         except web.HTTPRequestEntityTooLarge:
             self._metrics.refuse("malformed")
-            response = json_response({"error": f"a body has at most {MAX_BODY_BYTES} bytes"}, status=413)
+            response = json_response({"error": f"a body has at most {BOUNDS.body_bytes} bytes"}, status=413)
         except TooManyError as error:
             response = json_response({"error": str(error)}, status=503)
         except Exception:
@@ -131,54 +122,8 @@ class Receiver:
 @asynccontextmanager
 async def receiving(receiver: Receiver, *, host: str, port: int) -> AsyncIterator[int]:
     """Answer while the context lasts; yields the port, found where `port` is 0. Raises OSError."""
-    server = _Server(receiver)
-    listener = await asyncio.get_running_loop().create_server(server, host, port, reuse_address=True)
-    try:
-        yield listener.sockets[0].getsockname()[1]
-    finally:
-        listener.close()
-        server.pre_shutdown()
-        await server.shutdown(SHUTDOWN_S)
-        await listener.wait_closed()
-
-
-class _Request(web.BaseRequest):
-    async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        # Called for answers to garbage too, which no handler of ours sees.
-        response.headers["Server"] = "healthheartbeat"
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-
-
-class _Server(web.Server):
-    """aiohttp's low-level server, with bounds on connections, their time, and bodies, which come as they are."""
-
-    def __init__(self, receiver: Receiver) -> None:
-        super().__init__(
-            receiver.answer,
-            request_factory=_request,
-            access_log=None,
-            max_line_size=MAX_LINE_BYTES,
-            max_field_size=MAX_LINE_BYTES,
-            lingering_time=LINGER_S,
-            auto_decompress=False,
-            logger=_SILENT,
-        )
-
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """Take a connection, for a while."""
-        super().connection_made(handler, transport)
-        if len(self.connections) > MAX_CONNECTIONS:
-            transport.abort()
-        else:
-            self._loop.call_later(MAX_CONNECTION_S, transport.abort)
-
-
-def _request(
-    message: Any, payload: Any, protocol: RequestHandler, writer: Any, task: "asyncio.Task[None]"
-) -> web.BaseRequest:
-    loop = asyncio.get_running_loop()
-    return _Request(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES)
+    async with serving(receiver.answer, BOUNDS, host=host, port=port) as found:
+        yield found
 
 
 def _only(methods: str) -> web.Response:
