@@ -181,9 +181,13 @@ class Record:
         return self.statuses[-1] if self.statuses else None
 
     def firing(self) -> set[tuple[str, str | None]]:
-        """What fires, by the last word about each alert."""
+        """What fires, by the last word about each alert.
+
+        The word of a killed process lapses at its endsAt, minutes later, where its status said the bot well already.
+        """
+        killed = {life.number for life in self.lives if life.killed}
         last = {page.key: page for page in self.pages}
-        return {key for key, page in last.items() if not page.resolved}
+        return {key for key, page in last.items() if not page.resolved and page.process not in killed}
 
     def deletes(self) -> list[Call]:
         """Every DELETE of a pod that the API server carried out."""
