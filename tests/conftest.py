@@ -17,9 +17,7 @@ def pytest_configure() -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     """The last words are which tests failed, one per line: what a page that keeps a log's end then still shows."""
-    try:
-        return (yield)
-    finally:
-        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-        for report in (each for kind in ("failed", "error") for each in reporter.stats.get(kind, ())):
-            reporter.write_line(f"not passed: {report.nodeid} ({report.when})")
+    yield
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    for report in (each for kind in ("failed", "error") for each in reporter.stats.get(kind, ())):
+        reporter.write_line(f"not passed: {report.nodeid} ({report.when})")

@@ -1,8 +1,8 @@
 """A small HTTP server for a few read-only paths: one short request a connection."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 import structlog
@@ -25,10 +25,9 @@ def json_response(content: Any, *, status: int = 200) -> web.Response:
     return web.Response(text=json.dumps(content), status=status, content_type="application/json")
 
 
-@asynccontextmanager
-async def listening(
+def listening(
     routes: Mapping[str, Handler], *, host: str, port: int, max_connection_s: float = MAX_CONNECTION_S
-) -> AsyncIterator[int]:
+) -> AbstractAsyncContextManager[int]:
     """Answer GET and HEAD on the paths of `routes` while the context lasts; yields the port, found where `port` is 0.
 
     A path of `routes` that ends with an asterisk stands for all that begin like it. Raises OSError where the address
@@ -37,8 +36,7 @@ async def listening(
     bounds = Bounds(
         connections=MAX_CONNECTIONS, connection_s=max_connection_s, line_bytes=4096, body_bytes=4096, linger_s=0
     )
-    async with serving(_answering(routes), bounds, host=host, port=port) as found:
-        yield found
+    return serving(_answering(routes), bounds, host=host, port=port)
 
 
 def _answering(routes: Mapping[str, Handler]) -> Handler:

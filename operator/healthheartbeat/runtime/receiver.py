@@ -5,8 +5,8 @@ away here must still hear why.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 import structlog
@@ -119,11 +119,9 @@ class Receiver:
         )
 
 
-@asynccontextmanager
-async def receiving(receiver: Receiver, *, host: str, port: int) -> AsyncIterator[int]:
+def receiving(receiver: Receiver, *, host: str, port: int) -> AbstractAsyncContextManager[int]:
     """Answer while the context lasts; yields the port, found where `port` is 0. Raises OSError."""
-    async with serving(receiver.answer, BOUNDS, host=host, port=port) as found:
-        yield found
+    return serving(receiver.answer, BOUNDS, host=host, port=port)
 
 
 def _only(methods: str) -> web.Response:
