@@ -154,11 +154,6 @@ class StatusWrite:
         """One entry of status.bots; empty where there is none."""
         return next((bot for bot in self.status.get("bots", ()) if bot["slug"] == slug), {})
 
-    def firing(self) -> set[tuple[str, str | None]]:
-        """The alerts it lists: name and slug, None for the resource's own."""
-        own = {(name, None) for name in self.status.get("firing", ())}
-        return own | {(name, bot["slug"]) for bot in self.status.get("bots", ()) for name in bot.get("firing", ())}
-
 
 @dataclass(slots=True, kw_only=True)
 class Record:
@@ -186,17 +181,9 @@ class Record:
         return self.statuses[-1] if self.statuses else None
 
     def firing(self) -> set[tuple[str, str | None]]:
-        """What fires, by the last word about each alert.
-
-        But for what a killed process had ended by its last status: that "resolved" may have died with it, and the alert
-        then lapses at its endsAt, minutes later, since no successor knows of it.
-        """
+        """What fires, by the last word about each alert."""
         last = {page.key: page for page in self.pages}
-        return {key for key, page in last.items() if not page.resolved and not self._ended_unsaid(page)}
-
-    def _ended_unsaid(self, page: Page) -> bool:
-        written = [write for write in self.statuses if write.process == page.process]
-        return self.lives[page.process].killed and bool(written) and page.key not in written[-1].firing()
+        return {key for key, page in last.items() if not page.resolved}
 
     def deletes(self) -> list[Call]:
         """Every DELETE of a pod that the API server carried out."""

@@ -13,14 +13,14 @@ from healthheartbeat.api.annotations import pauses
 from healthheartbeat.api.codes import AlertName
 from healthheartbeat.api.config import Config
 from healthheartbeat.api.report import OperationsReport
-from healthheartbeat.core.alerts import Alert
+from healthheartbeat.core.alerts import Alert, AlertKey
 from healthheartbeat.core.registry import Bot, Pod, Registry
 from healthheartbeat.core.restart import PodFacts
 from healthheartbeat.core.verdict import Outcome, Verdict
 from healthheartbeat.runtime.reading import Reading
 from healthheartbeat.runtime.source import load
 from healthheartbeat.runtime.sweeper import Sweeper
-from healthheartbeat.runtime.world import World
+from healthheartbeat.runtime.world import Pages, World
 from support.fake_cluster import FakeCluster
 from support.network import CALL_TIMEOUT_S
 from support.virtual_time import Clock
@@ -62,6 +62,13 @@ class MadePages:
         del healthheartbeat, now_ms
         self.adopted.append(_keys(firing))
 
+    def standing(self, healthheartbeat: str) -> frozenset[AlertKey]:
+        del healthheartbeat
+        return frozenset()
+
+    async def until_ended(self, healthheartbeat: str, timeout_s: float) -> None:
+        del healthheartbeat, timeout_s
+
     def drop(self, healthheartbeat: str) -> None:
         self.dropped.append(healthheartbeat)
 
@@ -81,6 +88,8 @@ def _keys(firing: tuple[Alert, ...]) -> frozenset[tuple[AlertName, str | None]]:
 class MadeWorld:
     """One process, named `holder`. After `die` nothing it still does reaches the cluster: a crash, at any await.
 
+    `board`: where its pages go instead of to `pages`, which only remembers them.
+
     Kept of its probes: how many by slug, when each bot last answered well, and each pod's misses in a row by UID.
     """
 
@@ -96,6 +105,7 @@ class MadeWorld:
     in_flight: int = 0
     most_in_flight: int = 0
     pages: MadePages = field(default_factory=MadePages)
+    board: Pages | None = None
     metrics: Metrics = field(default_factory=Metrics)
     kill_switch: bool | None = None
     leads: bool = True
@@ -116,7 +126,7 @@ class MadeWorld:
             delete_pod=self._delete_pod,
             write_status=self._write_status,
             record_event=self._record_event,
-            pages=self.pages,
+            pages=self.board or self.pages,
             metrics=self.metrics,
             report=self._report,
             holder=self.holder,

@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 
 from healthheartbeat.adapters.page import Identity, Page, RefusedError, Sink, SinkError
+from healthheartbeat.core.alerts import AlertKey
 
 MAX_BATCH: Final = 200
 SLACK_S: Final = 0.001
@@ -173,6 +174,20 @@ class Channel:
         finally:
             self._hurried.clear()
 
+    def unended(self, healthheartbeat: str) -> frozenset[AlertKey]:
+        """The alerts of a resource that have ended, which the sink may not know yet and would still show."""
+        return frozenset(
+            slot.page.key
+            for slot in self._live()
+            if slot.page.resolved and not slot.settled and slot.page.key.healthheartbeat == healthheartbeat
+        )
+
+    async def until_ended(self, healthheartbeat: str) -> None:
+        """Wait until the sink knows of all that has ended for a resource. Bound it by a timeout."""
+        while self.unended(healthheartbeat):
+            self._progress.clear()
+            await self._progress.wait()
+
     async def close(self) -> None:
         """Let the sink go."""
         await self._sink.close()
@@ -182,10 +197,15 @@ class Channel:
         return sum(not slot.settled for slot in self._sendable())
 
     def _sendable(self) -> list[_Slot]:
-        """The slots worth sending at all, after dropping what nobody needs to hear any more.
+        """The slots worth sending at all.
 
         A firing page past its end would arrive as a resolved one, which a stalled process may not claim.
         """
+        wall_ms = self._wall_ms()
+        return [slot for slot in self._live() if self._may_be_sent(slot.page, wall_ms)]
+
+    def _live(self) -> Iterable[_Slot]:
+        """The slots, after dropping what nobody needs to hear any more: it has lapsed by itself."""
         wall_ms = self._wall_ms()
         for identity in [
             identity
@@ -193,7 +213,7 @@ class Channel:
             if slot.page.resolved and slot.page.lapses_at_ms <= wall_ms
         ]:
             del self._slots[identity]
-        return [slot for slot in self._slots.values() if self._may_be_sent(slot.page, wall_ms)]
+        return self._slots.values()
 
     def _may_be_sent(self, page: Page, wall_ms: int) -> bool:
         return self._may_resolve(page.key.healthheartbeat) if page.resolved else page.ends_at_ms > wall_ms

@@ -115,6 +115,25 @@ class PageBoard:
         self._resources.pop(healthheartbeat, None)
         self._each(lambda channel: channel.forget(lambda page: page.key.healthheartbeat == healthheartbeat))
 
+    def standing(self, healthheartbeat: str) -> frozenset[AlertKey]:
+        """The alerts of a resource that some sink may show: those last said to fire, and those of whose end it may not
+        know. Whoever goes on after this process has to know of them, or nobody would end them.
+        """
+        resource = self._resources.get(healthheartbeat)
+        firing = frozenset(resource.firing) if resource else frozenset()
+        unended = (channel.unended(healthheartbeat) for channel in self._channels)
+        told = self._desk.unended(healthheartbeat) if self._desk else frozenset()
+        return firing.union(told, *unended)
+
+    async def until_ended(self, healthheartbeat: str, timeout_s: float) -> None:
+        """Wait until all sinks but people know of all that has ended for a resource, `timeout_s` at most."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                for channel in self._channels:
+                    await channel.until_ended(healthheartbeat)
+        except TimeoutError:
+            return
+
     def healthy_sinks(self) -> tuple[str, ...]:
         """Names of the sinks that took what they were last sent."""
         told = self._desk.healthy() if self._desk else ()

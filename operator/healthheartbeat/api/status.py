@@ -105,7 +105,14 @@ class BotStatus(TypedDict):
             Field(description="Until when automatic restarts are paused by annotation; in the year 9999: without end."),
         ]
     ]
-    firing: NotRequired[Annotated[Firing, Field(description="The bot's firing alerts; they outlive the operator.")]]
+    firing: NotRequired[
+        Annotated[
+            Firing,
+            Field(
+                description="The bot's alerts that fire, or whose end not every sink knows; they outlive the operator."
+            ),
+        ]
+    ]
 
 
 class FormerBot(TypedDict):

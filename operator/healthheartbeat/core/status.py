@@ -12,6 +12,7 @@ from healthheartbeat.api.names import is_slug
 from healthheartbeat.api.status import MAX_MESSAGE_LENGTH, MAX_RESTART_TIMES
 from healthheartbeat.api.text import clip
 from healthheartbeat.api.times import format_ms, parse_ms
+from healthheartbeat.core.alerts import AlertKey
 from healthheartbeat.core.budget import Spending, restored
 from healthheartbeat.core.clock import Now
 from healthheartbeat.core.ledger import BotLedger
@@ -27,8 +28,13 @@ ENDLESS = "9999-12-31T23:59:59.000Z"
 """How the status writes a pause without end: later than any time, and still a time to programs that compare."""
 
 
-def bot_entry(ledger: BotLedger, *, layer: str, pause: Pause | None, policy: Policy, now: Now) -> dict[str, Any]:
-    """One entry of `status.bots`; a quiet bot's is the same after every sweep."""
+def bot_entry(
+    ledger: BotLedger, *, layer: str, pause: Pause | None, policy: Policy, now: Now, standing: Collection[str] = ()
+) -> dict[str, Any]:
+    """One entry of `status.bots`; a quiet bot's is the same after every sweep.
+
+    `standing`: names of its alerts that some sink may show, firing or not.
+    """
     entry: dict[str, Any] = {"slug": ledger.slug, "state": str(ledger.state), "missCount": ledger.miss_count}
     if layer:
         entry["layer"] = layer
@@ -45,8 +51,8 @@ def bot_entry(ledger: BotLedger, *, layer: str, pause: Pause | None, policy: Pol
     entry.update(spending_entry(ledger.spending, policy=policy, now=now))
     if pause is not None and pause.active(now.wall_ms):
         entry["restartPausedUntil"] = ENDLESS if pause.until_ms is None else format_ms(pause.until_ms)
-    if ledger.firing:
-        entry["firing"] = sorted(ledger.firing)
+    if firing := ledger.firing.union(standing):
+        entry["firing"] = sorted(firing)
     return entry
 
 
@@ -64,8 +70,22 @@ def spending_entry(spending: Spending, *, policy: Policy, now: Now) -> dict[str,
     return entry
 
 
-def render_bots(resource: ResourceLedger, *, pauses: Mapping[str, Pause], policy: Policy, now: Now) -> dict[str, Any]:
-    """The parts of the status that a restart is written ahead in, and that outlive this process."""
+def render_bots(
+    resource: ResourceLedger,
+    *,
+    pauses: Mapping[str, Pause],
+    policy: Policy,
+    now: Now,
+    standing: Collection[AlertKey] = (),
+) -> dict[str, Any]:
+    """The parts of the status that a restart is written ahead in, and that outlive this process.
+
+    `standing`: alerts that some sink may show. Until every sink knows that one has ended it stays listed, or the end of
+    a process that was about to say so would leave it standing.
+    """
+    shown: dict[str | None, set[str]] = {}
+    for key in standing:
+        shown.setdefault(key.slug, set()).add(key.name)
     body: dict[str, Any] = {
         "bots": [
             bot_entry(
@@ -74,6 +94,7 @@ def render_bots(resource: ResourceLedger, *, pauses: Mapping[str, Pause], policy
                 pause=pauses.get(slug),
                 policy=policy,
                 now=now,
+                standing=shown.get(slug, ()),
             )
             for slug in sorted(resource.bots)
         ],
@@ -82,7 +103,7 @@ def render_bots(resource: ResourceLedger, *, pauses: Mapping[str, Pause], policy
             for slug in sorted(resource.former)
             if resource.former[slug].spent(policy.window_ms, now)
         ],
-        "firing": sorted(resource.firing),
+        "firing": sorted(resource.firing.union(shown.get(None, ()))),
     }
     return body
 

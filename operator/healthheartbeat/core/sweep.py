@@ -54,7 +54,9 @@ class Sweep:
         restarted, resource.restarted = resource.restarted, []
         for slug in resource.bots.keys() & restarted:
             ledger = resource.bots[slug]
-            if ledger.missed_this_sweep and ledger.action is not Action.BUDGET_EXHAUSTED:
+            # Carried out late, it may belong to misses that a good answer has ended since.
+            ours = ledger.missed_this_sweep and ledger.miss_count >= self.policy.threshold
+            if ours and ledger.action is not Action.BUDGET_EXHAUSTED:
                 resource.put(replace(ledger, action=Action.RESTARTED, action_reason=""))
         self.storm = resource.storm(self.policy)
         resource.sequence += 1

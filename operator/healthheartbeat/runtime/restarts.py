@@ -99,6 +99,9 @@ class Restarts:
     def _note(self, slug: str, decision: Decision) -> None:
         before = self._view.resource.bots.get(slug)
         if before is not None and before.missed_this_sweep:
+            if before.miss_count < self._view.policy.threshold:
+                # Begun for misses that a good answer has ended: of new ones there is only to say that they are few.
+                decision = replace(decision, action=Action.BELOW_THRESHOLD, words="")
             after = restart.noted(before, decision)
             self._view.resource.put(after)
             self._announcer.decided(before, after)

@@ -33,6 +33,8 @@ from healthheartbeat.runtime.world import World
 
 LONGEST_WAIT_FOR_RESTARTS_MS = 1000
 """How long a finished sweep waits for restarts under way before it reports; a tenth of the interval if that is less."""
+WAIT_FOR_ENDINGS_S = 0.25
+"""How long a status is not written yet, while sinks are being told what has ended: it then need not list that."""
 MARGIN_MS = 20
 WIND_UP_S = 3.0
 
@@ -48,6 +50,7 @@ class Sweeper:
         self._where = (namespace, name)
         self._world = world
         self.watch = Watch(resource=ResourceLedger(name=self.key), stale_after_ms=world.stale_after_ms, leads=leads)
+        self.watch.standing = lambda: world.pages.standing(self.key)
         self.began_ms = self.watch.began_ms = world.now().mono_ms
         self._announcer = Announcer(self.key, metrics=world.metrics, record=self._record, now=world.now)
         self._reader = Reader(
@@ -58,6 +61,7 @@ class Sweeper:
             write=lambda status, version: world.write_status(namespace, name, status, version),
             refresh=self._reader.refresh,
             may_write=leads,
+            ripe=lambda: world.pages.until_ended(self.key, WAIT_FOR_ENDINGS_S),
             failed=lambda words: self._announcer.said("STATUS_NOT_WRITTEN", reason=words),
         )
         self._restarts = Restarts(

@@ -1,6 +1,6 @@
 """What one resource's sweeper, restarts and status share: its ledgers, and the latest good reading of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from healthheartbeat.api.report import OperationsReport
 from healthheartbeat.api.spec import Spec
 from healthheartbeat.api.times import format_s
 from healthheartbeat.core import conditions as rules
+from healthheartbeat.core.alerts import AlertKey
 from healthheartbeat.core.clock import Now
 from healthheartbeat.core.conditions import Condition
 from healthheartbeat.core.policy import Policy
@@ -26,7 +27,8 @@ class Watch:
     """One resource, watched. `reading` is set before anything else here is used.
 
     `failure`: why the last read failed, empty where it did not. `leads`: whether this process may restart and resolve.
-    `report`: the last completed sweep's. `paging_notes`: what people should know of the pages' way out.
+    `report`: the last completed sweep's. `paging_notes`: what people should know of the pages' way out; `standing`: the
+    alerts that some sink may show.
     `began_ms`: monotonic time since which it is watched here.
     """
 
@@ -38,6 +40,7 @@ class Watch:
     leads: Callable[[], bool] = field(default=lambda: True)
     report: OperationsReport | None = None
     paging_notes: tuple[str, ...] = ()
+    standing: Callable[[], Collection[AlertKey]] = field(default=tuple)
     conditions: list[dict[str, Any]] = field(default_factory=list)
     began_ms: int = 0
     _policy: Policy = DEFAULT_POLICY
@@ -93,7 +96,7 @@ class Watch:
             body["lastReport"] = self.report.to_dict()
             body["lastSweepTime"] = format_s(self.report.fired_at_ms)
         body |= render_counts(self.resource, policy=policy, now=now)
-        body |= render_bots(self.resource, pauses=reading.pauses, policy=policy, now=now)
+        body |= render_bots(self.resource, standing=self.standing(), pauses=reading.pauses, policy=policy, now=now)
         return body
 
     def adopt_conditions(self, status: Mapping[str, Any]) -> None:

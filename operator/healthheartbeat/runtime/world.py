@@ -8,7 +8,7 @@ from healthheartbeat.adapters.kube.pods import DeleteResult
 from healthheartbeat.adapters.metrics import Metrics
 from healthheartbeat.api.config import Config
 from healthheartbeat.api.report import OperationsReport
-from healthheartbeat.core.alerts import Alert
+from healthheartbeat.core.alerts import Alert, AlertKey
 from healthheartbeat.core.clock import Now
 from healthheartbeat.core.registry import Bot, Pod, Registry
 from healthheartbeat.core.restart import PodFacts
@@ -26,6 +26,12 @@ class Pages(Protocol):
 
     def adopt(self, healthheartbeat: str, firing: tuple[Alert, ...], *, now_ms: int) -> None:
         """What an earlier process left firing."""
+
+    def standing(self, healthheartbeat: str) -> frozenset[AlertKey]:
+        """The alerts that some sink may show, firing or not: whoever goes on from here has to know of them."""
+
+    async def until_ended(self, healthheartbeat: str, timeout_s: float) -> None:
+        """Wait for the sinks to know of all that has ended, `timeout_s` at most."""
 
     def drop(self, healthheartbeat: str) -> None:
         """Nobody sweeps it here any more; its pages lapse, or another process keeps them up."""

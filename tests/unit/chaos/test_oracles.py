@@ -178,19 +178,3 @@ def test_it_names_what_was_broken(promise: str, tmp_path: Path) -> None:
     story = Story(tmp_path)
     BROKEN[promise](story)
     assert list(ORACLES[promise](story.record)) != []
-
-
-@pytest.mark.parametrize(
-    ("killed", "listed", "counts"),
-    [(True, [], False), (True, [BOT_DOWN], True), (False, [], True)],
-    ids=["ended by the dead one's status", "left firing by the dead one", "ended by one that lives and can say so"],
-)
-def test_a_page_counts_as_ended_unsaid_only_where_its_process_died_after_a_status_that_ended_it(
-    tmp_path: Path, *, killed: bool, listed: list[str], counts: bool
-) -> None:
-    record = Record(name="by hand")
-    record.lives.append(Life(number=0, pid=1, began_s=0.0, log=tmp_path / "log", killed=killed))
-    record.pages.append(Page(at_s=1.0, process=0, labels={"alertname": BOT_DOWN, "slug": "twins"}, ends_s=301.0))
-    status = {"bots": [{"slug": "twins", "firing": listed}]}
-    record.statuses.append(StatusWrite(at_s=2.0, process=0, status=status))
-    assert record.firing() == ({(BOT_DOWN, "twins")} if counts else set())

@@ -139,6 +139,16 @@ def test_a_restart_still_under_way_is_awaited_and_counted_by_the_next_report_eve
     assert ReasonCode.AUTO_RESTART in report.reason_codes
 
 
+def test_a_restart_that_earlier_misses_led_to_is_counted_and_is_no_action_of_a_new_one() -> None:
+    sweeping = Sweeping("a", threshold=2)
+    for verdict in (SICK, SICK, WELL):
+        sweeping.pass_over(verdict)
+    sweeping.resource.restarted.append("a")
+    report = sweeping.pass_over(SICK)
+    assert (report.restarted_count, report.unhealthy_bots[0].action) == (1, Action.BELOW_THRESHOLD)
+    assert ReasonCode.AUTO_RESTART in report.reason_codes
+
+
 def test_a_restart_of_a_bot_that_has_left_is_counted_too() -> None:
     sweeping = Sweeping("a", "b")
     sweeping.pass_over(WELL, WELL)

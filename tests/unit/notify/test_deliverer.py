@@ -13,6 +13,7 @@ from healthheartbeat.adapters.notify.memory import MAX_OWED_ENDINGS, Pace
 from healthheartbeat.adapters.notify.message import Kind
 from healthheartbeat.adapters.page import Page
 from support.notices import BORN_MS, FakeService, page
+from support.sinks import RESOURCE
 
 pytestmark = pytest.mark.looptime(idle_timeout=None)
 
@@ -265,3 +266,21 @@ async def test_at_a_clean_end_what_is_owed_goes_out_whatever_the_spacing() -> No
         async with asyncio.timeout(1):
             await post.deliverer.flush()
     assert [head for _, head in service.heads()] == ["1 new; 1 firing in all", "1 resolved; nothing fires any more"]
+
+
+async def test_what_an_address_has_not_seen_end_is_known_as_long_as_it_would_stand_elsewhere() -> None:
+    service = FakeService()
+    async with posting(service) as post:
+        post.say("a", "b")
+        await asyncio.sleep(30)
+        post.say("b", ended=("a",))
+        assert {key.slug for key in post.deliverer.unended(RESOURCE)} == {"a"}
+        assert post.deliverer.unended(OTHER) == set()
+        await asyncio.sleep(30)
+        assert post.deliverer.unended(RESOURCE) == set()
+        service.dead = True
+        post.say(ended=("b",))
+        await asyncio.sleep(60)
+        assert {key.slug for key in post.deliverer.unended(RESOURCE)} == {"b"}
+        await asyncio.sleep(600)
+        assert post.deliverer.unended(RESOURCE) == set()

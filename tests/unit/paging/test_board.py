@@ -361,3 +361,32 @@ async def test_a_clock_set_back_lets_no_page_end_before_it_began() -> None:
         (page,) = sink.held.values()
         assert page.resolved
         assert page.starts_at_ms <= page.ends_at_ms == early
+
+
+async def test_what_some_sink_may_show_is_what_fires_and_what_one_of_them_has_not_seen_end() -> None:
+    quick, slow = FakeSink(name="quick"), FakeSink(name="slow", latency_s=2)
+    async with running(quick, slow) as desk:
+        desk.say("a", "b")
+        assert desk.board.standing(RESOURCE) == {(DOWN, RESOURCE, "a"), (DOWN, RESOURCE, "b")}
+        assert desk.board.standing("elsewhere/staging") == set()
+        await asyncio.sleep(5)
+        desk.say("b")
+        await asyncio.sleep(1)
+        assert quick.firing() == {(DOWN, "b")}
+        assert desk.board.standing(RESOURCE) == {(DOWN, RESOURCE, "a"), (DOWN, RESOURCE, "b")}
+        await desk.board.until_ended(RESOURCE, 5)
+        assert slow.firing() == {(DOWN, "b")}
+        assert desk.board.standing(RESOURCE) == {(DOWN, RESOURCE, "b")}
+
+
+async def test_the_wait_for_endings_is_bounded() -> None:
+    sink = FakeSink()
+    async with running(sink) as desk:
+        desk.say("a")
+        await asyncio.sleep(1)
+        sink.dead = True
+        desk.say()
+        began = asyncio.get_running_loop().time()
+        await desk.board.until_ended(RESOURCE, 0.25)
+        assert asyncio.get_running_loop().time() - began == pytest.approx(0.25)
+        assert desk.board.standing(RESOURCE) == {(DOWN, RESOURCE, "a")}

@@ -79,6 +79,22 @@ async def test_a_bot_that_answered_meanwhile_is_not_restarted(process: Process, 
     assert process.spending == Spending()
 
 
+@pytest.mark.parametrize("during", [Verb.LIST, Verb.WRITE, Verb.DELETE])
+async def test_of_a_bot_that_answered_and_missed_again_meanwhile_is_said_that_it_is_below_the_threshold(
+    process: Process, during: Verb
+) -> None:
+    process.cluster.doom(during, Fate.SLOW)
+    process.restarts.consider("a", sweep_start_ms=BORN_MS)
+    await asyncio.sleep(1)
+    ledger, bot_a = process.view.resource.bots["a"], process.view.registry.bots["a"]
+    process.view.resource.put(sweeps(ledger, WELL, SICK, of=bot_a)[0])
+    process.restarts.consider("a", sweep_start_ms=BORN_MS + 30_000)
+    assert process.action is Action.BELOW_THRESHOLD
+    await process.restarts.settle(60)
+    assert process.action is Action.BELOW_THRESHOLD
+    assert len(process.cluster.deletes) == (1 if during is Verb.DELETE else 0)
+
+
 @pytest.mark.parametrize("during", [Verb.LIST, Verb.WRITE])
 async def test_a_bot_that_was_paused_meanwhile_is_not_restarted(process: Process, during: Verb) -> None:
     def pause() -> None:

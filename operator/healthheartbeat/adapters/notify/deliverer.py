@@ -12,6 +12,7 @@ from healthheartbeat.adapters.notify.memory import Memory, Pace
 from healthheartbeat.adapters.notify.message import Digest
 from healthheartbeat.adapters.notify.service import Service
 from healthheartbeat.adapters.page import Page, SinkError
+from healthheartbeat.core.alerts import AlertKey
 
 TIMING: Final = Timing(timeout_s=20.0, backoff_first_s=1.0, backoff_last_s=30.0)
 """apprise gives up after 4 s without a connection or a byte; some of its services pause before they send."""
@@ -75,6 +76,10 @@ class Deliverer:
             self._forgotten = self._memory.forgotten
             log.error("PAGES_DROPPED", sink=self.service.name, resolved=lost, total=self._forgotten)
         self._wake.set()
+
+    def unended(self, healthheartbeat: str) -> frozenset[AlertKey]:
+        """See `Memory.unended`."""
+        return self._memory.unended(healthheartbeat, wall_ms=self._wall_ms())
 
     def forget(self, concerns: Callable[[Page], bool]) -> None:
         """Tell nothing more about alerts that this concerns."""

@@ -19,6 +19,7 @@ from healthheartbeat.adapters.notify.file import NotifyFile, read
 from healthheartbeat.adapters.notify.memory import Pace
 from healthheartbeat.adapters.notify.service import AppriseService
 from healthheartbeat.adapters.page import Identity, Page
+from healthheartbeat.core.alerts import AlertKey
 
 REREAD_S: Final = 10.0
 
@@ -88,6 +89,10 @@ class NotifyDesk:
                 self._firing[page.identity] = page
         for one in self._deliverers.values():
             one.put(pages)
+
+    def unended(self, healthheartbeat: str) -> frozenset[AlertKey]:
+        """The alerts of a resource whose end some address does not know, while others would still show them."""
+        return frozenset().union(*(one.unended(healthheartbeat) for one in self._deliverers.values()))
 
     def forget(self, concerns: Callable[[Page], bool]) -> None:
         """Tell nothing more about alerts that this concerns."""

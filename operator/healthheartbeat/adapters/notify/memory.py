@@ -11,6 +11,7 @@ from typing import Final
 
 from healthheartbeat.adapters.notify.message import Digest
 from healthheartbeat.adapters.page import Identity, Page
+from healthheartbeat.core.alerts import AlertKey
 
 MAX_OWED_ENDINGS: Final = 2000
 """Resolved pages kept for an address that does not take them; the firing ones are as many as there are alerts."""
@@ -79,6 +80,17 @@ class Memory:
         """Tell nothing more about alerts that this concerns."""
         self._words = {identity: word for identity, word in self._words.items() if not concerns(word.page)}
         self._inherited = {identity: page for identity, page in self._inherited.items() if not concerns(page)}
+
+    def unended(self, healthheartbeat: str, *, wall_ms: int) -> frozenset[AlertKey]:
+        """The alerts of a resource whose end the address does not know, as long as they would show at other sinks."""
+        return frozenset(
+            word.page.key
+            for word in self._words.values()
+            if word.page.resolved
+            and word.owed
+            and word.page.lapses_at_ms > wall_ms
+            and word.page.key.healthheartbeat == healthheartbeat
+        )
 
     def owed(self) -> int:
         """How many words the address does not know, of those that may be sent."""

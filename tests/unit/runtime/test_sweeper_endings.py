@@ -1,0 +1,107 @@
+"""A page's end outlives the process that was to tell it: until every sink knows, the status lists it (decision 11)."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from healthheartbeat.adapters.channel import Timing
+from healthheartbeat.adapters.paging import PageBoard
+from healthheartbeat.api.codes import AlertName, BotState
+from healthheartbeat.core.verdict import Verdict
+from support.fake_cluster import FakeCluster
+from support.made_world import MadeWorld
+from support.sinks import FakeSink
+from support.virtual_time import BORN_MS
+from support.watching import INTERVAL_S, SICK, cluster, watching
+
+DOWN_A = (str(AlertName.BOT_DOWN), "a")
+
+
+def wall_ms() -> int:
+    return BORN_MS + round(asyncio.get_running_loop().time() * 1000)
+
+
+@contextlib.asynccontextmanager
+async def process(of: FakeCluster, sink: FakeSink) -> AsyncIterator[MadeWorld]:
+    """One that pages `sink`, until it is killed."""
+    board = PageBoard([sink], runbook_base="https://runbook.example", wall_ms=wall_ms, timing=Timing(timeout_s=1))
+    delivery = asyncio.create_task(board.run())
+    world = await watching(of, board=board)
+    try:
+        yield world
+    finally:
+        delivery.cancel()
+        await world.die()
+        await asyncio.wait([delivery])
+
+
+def one_miss_pages() -> FakeCluster:
+    return cluster(missedHeartbeatsToAlert=1, autoRestart=False)
+
+
+async def test_a_page_whose_end_died_with_its_process_is_ended_by_the_next() -> None:
+    of, sink = one_miss_pages(), FakeSink()
+    async with process(of, sink) as world:
+        of.answer("a", SICK)
+        await world.sweeps(1)
+        await asyncio.sleep(1)
+        assert DOWN_A in sink.firing()
+        sink.dead = True
+        of.answer("a", Verdict.healthy())
+        await world.sweeps(1)
+        await asyncio.sleep(1)
+        assert world.entry("a")["state"] == BotState.HEALTHY
+    sink.dead = False
+    async with process(of, sink) as world:
+        await asyncio.sleep(1)
+        assert sink.firing() == set()
+        assert "firing" not in world.entry("a")
+
+
+async def test_the_same_of_a_page_about_the_whole_resource() -> None:
+    slugs = ("a", "b", "c", "d", "e")
+    of, sink = cluster(*slugs, autoRestart=False), FakeSink()
+    async with process(of, sink) as world:
+        for slug in slugs:
+            of.answer(slug, SICK)
+        await world.sweeps(1)
+        await asyncio.sleep(1)
+        assert (str(AlertName.STORM), None) in sink.firing()
+        sink.dead = True
+        for slug in slugs:
+            of.answer(slug, Verdict.healthy())
+        await world.sweeps(1)
+        await asyncio.sleep(1)
+        assert of.status["firing"] == [AlertName.STORM]
+    sink.dead = False
+    async with process(of, sink):
+        await asyncio.sleep(1)
+        assert sink.firing() == set()
+        assert of.status["firing"] == []
+
+
+async def test_a_sink_that_takes_the_end_in_time_leaves_no_trace_of_it_in_the_status() -> None:
+    of, sink = one_miss_pages(), FakeSink(latency_s=0.1)
+    async with process(of, sink) as world:
+        of.answer("a", SICK)
+        await world.sweeps(1)
+        of.answer("a", Verdict.healthy())
+        await world.sweeps(1)
+        await asyncio.sleep(1)
+        assert "firing" not in world.entry("a")
+
+
+async def test_a_dead_sink_delays_no_sweep_and_lists_an_end_no_longer_than_the_page_itself_would_stand() -> None:
+    of, sink = one_miss_pages(), FakeSink()
+    async with process(of, sink) as world:
+        of.answer("a", SICK)
+        await world.sweeps(1)
+        await asyncio.sleep(1)
+        sink.dead = True
+        of.answer("a", Verdict.healthy())
+        began_s = asyncio.get_running_loop().time()
+        await world.sweeps(4)
+        assert asyncio.get_running_loop().time() - began_s <= 4 * INTERVAL_S
+        assert world.entry("a")["firing"] == [AlertName.BOT_DOWN]
+        await world.sweeps(8)
+        assert "firing" not in world.entry("a")
