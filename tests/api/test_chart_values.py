@@ -111,9 +111,11 @@ def test_the_operator_reports_to_the_watchdogs_service_or_to_one_elsewhere(chart
     name, port = service["metadata"]["name"], service["spec"]["ports"][0]["port"]
     assert f"--watchdog-url=http://{name}.trading.svc:{port}" in args
     assert port == 9000
-    elsewhere = {"enabled": False, "url": "https://watchdog.example"}
-    objects = chart.objects({"watchdog": elsewhere})
+    elsewhere = {"enabled": False, "url": "https://watchdog.example", "secret": {"existingSecret": "shared"}}
+    egress = [{"ports": [{"port": 443}]}]
+    objects = chart.objects({"watchdog": elsewhere, "networkPolicy": {"operatorEgress": egress}})
     assert "--watchdog-url=https://watchdog.example" in container(objects, "operator")["args"]
+    assert "watchdog" not in str(of_kind(objects, "NetworkPolicy", "healthheartbeat")["spec"]["egress"])
 
 
 def test_an_update_that_has_no_node_to_spare_takes_a_pod_away_first(chart: Chart) -> None:
@@ -159,6 +161,9 @@ def test_a_single_operator_can_be_drained(chart: Chart) -> None:
             {"notify": {"urls": ["json://a/"], "existingSecret": "a"}},
             ["notify.urls and notify.existingSecret are both given"],
         ),
+        ({"watchdog": {"enabled": False, "url": "https://a"}}, ["give it as watchdog.secret.existingSecret"]),
+        ({"fullnameOverride": "a.b"}, ["/fullnameOverride", "does not match pattern"]),
+        ({"nameOverride": "1"}, ["/nameOverride", "does not match pattern"]),
         ({"watchdog": {"url": "https://a"}}, ["watchdog.url is for a watchdog elsewhere", "watchdog.enabled to false"]),
         (
             {"operator": {"heartbeat": {"url": "https://a"}}, "watchdog": {"heartbeat": {"url": "https://a"}}},
@@ -180,4 +185,4 @@ def test_the_notes_say_the_next_three_commands(chart: Chart) -> None:
     assert re.findall(r"^  ([0-9])\. ", text, re.MULTILINE) == ["1", "2", "3"]
     assert "helm test healthheartbeat -n hh" in text
     assert "kubectl exec -n hh deploy/healthheartbeat -- polytraders gov health test-page" in text
-    assert "kubectl apply -n trading -f manifests/example.yaml" in text
+    assert "kubectl apply -n trading -f YOUR-RESOURCE.yaml" in text

@@ -1,4 +1,7 @@
-"""`make bench`: every benchmark, each in a process of its own; prints the figures and writes them into the page."""
+"""`make bench`: every benchmark, each in a process of its own; prints the figures and writes them into the page.
+
+What one of them could not measure costs nobody else's figures. Exit code 1: one failed, and the page is as it was.
+"""
 
 import subprocess
 import sys
@@ -17,15 +20,25 @@ RUNS = (
 )
 
 
-def main() -> None:
+def main() -> int:
     rows: list[Row] = []
+    failed: list[str] = []
     for module, *arguments in RUNS:
-        sys.stderr.write(f"{module} {' '.join(arguments)}\n")
+        words = " ".join((module, *arguments))
+        sys.stderr.write(f"{words}\n")
         argv = [sys.executable, "-m", f"bench.{module}", *arguments, "--json"]
-        rows += load(subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        done = subprocess.run(argv, check=False, stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            failed.append(words)
+        else:
+            rows += load(done.stdout)
     sys.stdout.write(table(rows) + "\n")
+    if failed:
+        sys.stderr.write(f"{page.PAGE} is left as it was, since these failed: {', '.join(failed)}\n")
+        return 1
     page.write(rows)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -19,6 +19,8 @@ from bench.figures import Row, dump, table
 GROUP = "Conformance: hostile endpoints, IPv6, chunked, HTTP/1.0, early close"
 TESTS = Path(__file__).parents[1]
 SUITE = TESTS / "unit" / "probe" / "test_conformance.py"
+TEST_S, WHOLE_S = 10, 1200
+"""A candidate that hangs has failed that test, and the suite goes on."""
 
 
 class Candidate:
@@ -43,7 +45,7 @@ class Candidate:
 def tried(name: str) -> tuple[int, list[str]]:
     """How many tests one passes, and the names of those it fails, in a process of its own."""
     argv = [sys.executable, "-m", "bench.bench_conformance", "--one", name]
-    said = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True, timeout=300).stdout
+    said = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True, timeout=WHOLE_S).stdout
     passed, failed = json.loads(said.splitlines()[-1])
     return passed, failed
 
@@ -55,7 +57,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.one:
         candidate = Candidate(options.one)
-        pytest.main(["-q", "--tb=no", "--no-header", "-p", "no:cacheprovider", str(SUITE)], plugins=[candidate])
+        quiet = ["-q", "--tb=no", "--no-header", "-p", "no:cacheprovider", f"--timeout={TEST_S}"]
+        pytest.main([*quiet, str(SUITE)], plugins=[candidate])
         sys.stdout.write(f"\n{json.dumps([candidate.passed, candidate.failed])}\n")
         return
     rows: list[Row] = []

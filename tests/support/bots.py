@@ -115,8 +115,8 @@ class Bots:
         return next(bot for bot in self.status()["bots"] if bot["slug"] == slug)
 
     def condition(self, kind: str) -> str:
-        """A condition's status."""
-        return next(str(one["status"]) for one in self.status()["conditions"] if one["type"] == kind)
+        """A condition's status; empty where there is no such condition."""
+        return next((str(one["status"]) for one in self.status()["conditions"] if one["type"] == kind), "")
 
     def pods(self, slug: str) -> list[dict[str, Any]]:
         """Its pods that are not on their way out."""

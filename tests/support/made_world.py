@@ -66,9 +66,6 @@ class MadePages:
         del healthheartbeat
         return frozenset()
 
-    async def until_ended(self, healthheartbeat: str, timeout_s: float) -> None:
-        del healthheartbeat, timeout_s
-
     def drop(self, healthheartbeat: str) -> None:
         self.dropped.append(healthheartbeat)
 

@@ -1,5 +1,8 @@
 {{/* What the schema cannot say: values that contradict each other. */}}
 {{- define "healthheartbeat.validate" -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "healthheartbeat.fullname" .)) }}
+{{- fail (printf "%s cannot be the name of a Service (a to z, 0 to 9 and -, a letter first): give fullnameOverride" (include "healthheartbeat.fullname" .)) }}
+{{- end }}
 {{- if and .Values.allNamespaces .Values.watchNamespaces }}
 {{- fail "allNamespaces is true and watchNamespaces is given: give one of them" }}
 {{- end }}
@@ -18,6 +21,9 @@
 {{- end }}
 {{- if and .Values.watchdog.enabled .Values.watchdog.url }}
 {{- fail "watchdog.url is for a watchdog elsewhere: with it, set watchdog.enabled to false" }}
+{{- end }}
+{{- if and .Values.watchdog.url (not .Values.watchdog.secret.value) (not .Values.watchdog.secret.existingSecret) }}
+{{- fail "watchdog.url is for a watchdog elsewhere, which has a secret already: give it as watchdog.secret.existingSecret, or .value" }}
 {{- end }}
 {{- if and .Values.operator.heartbeat.url (eq .Values.operator.heartbeat.url .Values.watchdog.heartbeat.url) }}
 {{- fail "operator.heartbeat.url and watchdog.heartbeat.url are the same: one would cover up the other's death; give each its own" }}

@@ -182,12 +182,6 @@ class Channel:
             if slot.page.resolved and not slot.settled and slot.page.key.healthheartbeat == healthheartbeat
         )
 
-    async def until_ended(self, healthheartbeat: str) -> None:
-        """Wait until the sink knows of all that has ended for a resource. Bound it by a timeout."""
-        while self.unended(healthheartbeat):
-            self._progress.clear()
-            await self._progress.wait()
-
     async def close(self) -> None:
         """Let the sink go."""
         await self._sink.close()

@@ -125,15 +125,6 @@ class PageBoard:
         told = self._desk.unended(healthheartbeat) if self._desk else frozenset()
         return firing.union(told, *unended)
 
-    async def until_ended(self, healthheartbeat: str, timeout_s: float) -> None:
-        """Wait until all sinks but people know of all that has ended for a resource, `timeout_s` at most."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                for channel in self._channels:
-                    await channel.until_ended(healthheartbeat)
-        except TimeoutError:
-            return
-
     def healthy_sinks(self) -> tuple[str, ...]:
         """Names of the sinks that took what they were last sent."""
         told = self._desk.healthy() if self._desk else ()

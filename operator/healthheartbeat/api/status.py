@@ -28,6 +28,7 @@ Slug = Annotated[str, Field(max_length=names.MAX_SLUG_LENGTH)]
 Time = Annotated[str, Field(max_length=MAX_RFC3339_LENGTH, json_schema_extra={"format": "date-time"})]
 RestartTimes = Annotated[list[Time], Field(max_length=MAX_RESTART_TIMES)]
 Firing = Annotated[list[AlertName], Field(max_length=16)]
+ENDING: Final = "Alerts that have ended, and whose end not every sink knows yet: a successor sees to it."
 
 ConditionType = Literal["Ready", "BotsHealthy", "RegistryFresh", "RestartsAllowed"]
 
@@ -105,14 +106,8 @@ class BotStatus(TypedDict):
             Field(description="Until when automatic restarts are paused by annotation; in the year 9999: without end."),
         ]
     ]
-    firing: NotRequired[
-        Annotated[
-            Firing,
-            Field(
-                description="The bot's alerts that fire, or whose end not every sink knows; they outlive the operator."
-            ),
-        ]
-    ]
+    firing: NotRequired[Annotated[Firing, Field(description="The bot's firing alerts; they outlive the operator.")]]
+    ending: NotRequired[Annotated[Firing, Field(description=ENDING)]]
 
 
 class FormerBot(TypedDict):
@@ -151,6 +146,7 @@ class Status(TypedDict, total=False):
         Field(description="The last OperationsReport.", json_schema_extra={"x-kubernetes-map-type": "atomic"}),
     ]
     firing: Annotated[Firing, Field(description="Firing alerts of the resource itself, such as a storm.")]
+    ending: NotRequired[Annotated[Firing, Field(description=ENDING)]]
     bots: Annotated[
         list[BotStatus],
         Field(

@@ -1,12 +1,12 @@
 """The table of commands: each a function with typer's annotations, named here and imported when it is asked for."""
 
 from importlib import import_module
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-from healthheartbeat import __version__
+from healthheartbeat.cli.version import Version
 
 COMMANDS: Final = {
     "operator": "healthheartbeat.cli.operator:operator",
@@ -41,18 +41,10 @@ class LazyCommands(TyperGroup):
 program = typer.Typer(cls=LazyCommands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature is the library's
-    if wanted:
-        typer.echo(f"healthheartbeat {__version__}")
-        raise typer.Exit
-
-
 @program.callback()
 def healthheartbeat(
     *,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
+    version: Version = False,
 ) -> None:
     """Keeps watch over a fleet of trading bots: polls, pages, restarts within a budget."""
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import typer
 
-from healthheartbeat.cli.polytraders import health
+from healthheartbeat.cli.polytraders import gov
 
 VARIABLE: Final = "_KUBECTL_HEALTHHEARTBEAT_COMPLETE"
 FILES_TOO: Final = ":0"
@@ -26,9 +26,9 @@ def complete() -> None:
     if typed[-2:-1] and typed[-2] in PATHS:
         typer.echo(FILES_TOO)
         return
-    words = shlex.join(["healthheartbeat", *typed])
-    os.environ.update({VARIABLE: "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(typed))})
+    words = shlex.join(["gov", "health", *typed])
+    os.environ.update({VARIABLE: "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(typed) + 1)})
     try:
-        health(prog_name="healthheartbeat", complete_var=VARIABLE)
+        gov(prog_name="gov", complete_var=VARIABLE)
     except SystemExit:
         typer.echo(NO_FILES)

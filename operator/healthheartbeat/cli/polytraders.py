@@ -13,6 +13,7 @@ from healthheartbeat.cli.health.report import report
 from healthheartbeat.cli.health.status import status
 from healthheartbeat.cli.health.sweep import sweep
 from healthheartbeat.cli.test_page import send_test_page
+from healthheartbeat.cli.version import Version
 
 HELP = "HealthHeartbeat: the liveness of all bots."
 
@@ -20,7 +21,8 @@ app = typer.Typer(
     no_args_is_help=True, help="Polytraders: tools for the people who run it.", pretty_exceptions_enable=False
 )
 gov = typer.Typer(no_args_is_help=True, help="Governance.")
-health = typer.Typer(no_args_is_help=True, help=HELP, pretty_exceptions_enable=False)
+health = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+"""Without `--install-completion`: as a plugin it would be installed for `kubectl`, whose own completion asks us."""
 app.add_typer(gov, name="gov")
 gov.add_typer(health, name="health")
 health.command("status")(status)
@@ -39,5 +41,10 @@ def plugin() -> NoReturn:
 
 
 @app.callback()
-def _polytraders() -> None:
+def _polytraders(*, version: Version = False) -> None:
     """Keep `gov` a command of its own while it is the only one here."""
+
+
+@health.callback(help=HELP)
+def _health(*, version: Version = False) -> None:
+    """Take what is not about one command."""

@@ -1,10 +1,8 @@
 """`healthheartbeat test-page`: whether a page would arrive, asked before it must."""
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,16 +13,13 @@ from rich.table import Table
 from healthheartbeat.adapters import drill
 from healthheartbeat.adapters.alertmanager import AlertmanagerSink
 from healthheartbeat.adapters.drill import Tried
+from healthheartbeat.adapters.kube.errors import CredentialsError
 from healthheartbeat.adapters.notify.file import NotifyFile, read
+from healthheartbeat.cli.health.options import Context, Kubeconfig, Name, Namespace, Output, OutputFormat
+from healthheartbeat.cli.health.output import print_data
+from healthheartbeat.cli.health.target import Target
 
 PREFIX = "HEALTHHEARTBEAT_"
-
-
-class Output(StrEnum):
-    """How the outcome is printed."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 def send_test_page(
@@ -39,15 +34,34 @@ def send_test_page(
     runbook_url: Annotated[
         str, typer.Option(envvar=PREFIX + "RUNBOOK_URL", help="Address of the runbook that pages link to.")
     ] = "",
-    output: Annotated[Output, typer.Option("--output", "-o", help="How to print the outcome.")] = Output.TABLE,
+    namespace: Namespace = None,
+    name: Name = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    output: OutputFormat = Output.TABLE,
 ) -> None:
-    """Fire and resolve a test page through every sink; exit 0: all accepted it, 1: one did not, 2: nobody to page."""
+    """Fire and resolve a test page through every sink; exit 0: all accepted it, 1: one did not, 2: nobody to page.
+
+    With --name it is labelled as a page of that resource, for the ways that an Alertmanager sends it on.
+    """
+    about = ""
+    if name is not None:
+        try:
+            target = Target(given_namespace=namespace, name=name, context=context, kubeconfig=kubeconfig)
+        except CredentialsError as error:
+            if namespace is None:
+                raise typer.BadParameter(f"{error}: give --namespace with --name") from error
+            about = f"{namespace}/{name}"
+        else:
+            about = f"{target.namespace}/{name}"
+    elif namespace is not None:
+        raise typer.BadParameter("--namespace is for the label of a resource: give its --name too")
     file = NotifyFile() if notify_file is None else read(notify_file)
     try:
         sinks = [AlertmanagerSink(url) for url in alertmanager_url or ()]
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    tried = asyncio.run(_try_all(sinks, file, runbook_url))
+    tried = asyncio.run(_try_all(sinks, file, runbook_url, about))
     _print(tried, file.problems, output)
     if not tried:
         if not file.problems:
@@ -56,10 +70,16 @@ def send_test_page(
     raise typer.Exit(0 if all(one.accepted for one in tried) and not file.problems else 1)
 
 
-async def _try_all(sinks: Sequence[AlertmanagerSink], file: NotifyFile, runbook_url: str) -> tuple[Tried, ...]:
+async def _try_all(
+    sinks: Sequence[AlertmanagerSink], file: NotifyFile, runbook_url: str, about: str
+) -> tuple[Tried, ...]:
     try:
         return await drill.send_test_page(
-            sinks, tuple(file.services.values()), now_ms=time.time_ns() // 1_000_000, runbook_base=runbook_url
+            sinks,
+            tuple(file.services.values()),
+            now_ms=time.time_ns() // 1_000_000,
+            healthheartbeat=about,
+            runbook_base=runbook_url,
         )
     finally:
         for sink in sinks:
@@ -67,9 +87,9 @@ async def _try_all(sinks: Sequence[AlertmanagerSink], file: NotifyFile, runbook_
 
 
 def _print(tried: Sequence[Tried], problems: Sequence[str], output: Output) -> None:
-    if output is Output.JSON:
+    if output is not Output.TABLE:
         sinks = [{"sink": one.sink, "accepted": one.accepted, "error": one.error} for one in tried]
-        typer.echo(json.dumps({"alertname": drill.ALERTNAME, "sinks": sinks, "problems": [*problems]}, indent=2))
+        print_data({"alertname": drill.ALERTNAME, "sinks": sinks, "problems": [*problems]}, output)
         return
     if tried:
         table = Table("SINK", "ACCEPTED", "ERROR", box=None)

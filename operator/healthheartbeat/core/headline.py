@@ -1,7 +1,7 @@
 """The one line that says whether all is well with a resource, as a process that watches it knows (the status page).
 
-It errs towards doubt: only a leader that swept in time, and found every bot healthy, is told that all is well. What a
-reader makes of a status alone, by the wall clock, is `core.outlook`.
+It errs towards doubt: all is well only where a leader found every bot healthy, and this process has seen that sweep in
+time by its own monotonic clock. What a reader makes of a status alone, by the wall clock, is `core.outlook`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ def headline(
     if role is Role.STANDBY and swept_ago_ms is None:
         return Headline(Tone.UNSURE, "This process stands by, and has not heard of a sweep yet")
     if role is Role.STANDBY:
-        return Headline(max(found.tone, Tone.UNSURE, key=lambda tone: tone.rank), f"{found.words}, says its leader")
+        return Headline(found.tone, f"{found.words}, says its leader")
     if role is Role.LAME_DUCK and found.tone in (Tone.WELL, Tone.ATTENTION):
         return Headline(Tone.ATTENTION, f"{found.words}; nothing is restarted: the Lease could not be renewed")
     return found

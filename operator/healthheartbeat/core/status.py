@@ -51,8 +51,10 @@ def bot_entry(
     entry.update(spending_entry(ledger.spending, policy=policy, now=now))
     if pause is not None and pause.active(now.wall_ms):
         entry["restartPausedUntil"] = ENDLESS if pause.until_ms is None else format_ms(pause.until_ms)
-    if firing := ledger.firing.union(standing):
-        entry["firing"] = sorted(firing)
+    if ledger.firing:
+        entry["firing"] = sorted(ledger.firing)
+    if ending := frozenset(standing) - ledger.firing:
+        entry["ending"] = sorted(ending)
     return entry
 
 
@@ -80,8 +82,8 @@ def render_bots(
 ) -> dict[str, Any]:
     """The parts of the status that a restart is written ahead in, and that outlive this process.
 
-    `standing`: alerts that some sink may show. Until every sink knows that one has ended it stays listed, or the end of
-    a process that was about to say so would leave it standing.
+    `standing`: alerts that some sink may show. Those of them that do not fire are listed too, or the end of a process
+    that was about to say so would leave them standing.
     """
     shown: dict[str | None, set[str]] = {}
     for key in standing:
@@ -103,7 +105,8 @@ def render_bots(
             for slug in sorted(resource.former)
             if resource.former[slug].spent(policy.window_ms, now)
         ],
-        "firing": sorted(resource.firing.union(shown.get(None, ()))),
+        "firing": sorted(resource.firing),
+        "ending": sorted(shown.get(None, set()) - resource.firing),
     }
     return body
 
@@ -141,7 +144,7 @@ def restore(name: str, status: Mapping[str, Any], *, slack_ms: int, now: Now) ->
             resource.put(_restored_bot(named, entry, last_sweep_ms, spending=spendings[named]))
             resource.layers[named] = str(entry.get("layer") or "")
     resource.former = {slug: spent for slug, spent in spendings.items() if slug not in resource.bots}
-    resource.firing = _alert_names(status.get("firing")) - BOT_ALERTS
+    resource.firing = _standing(status) - BOT_ALERTS
     return resource
 
 
@@ -161,7 +164,7 @@ def _restored_bot(slug: str, entry: Mapping[str, Any], last_sweep_ms: int | None
         ever_seen=was_healthy or last_seen_ms is not None,
         last_seen_ms=last_seen_ms,
         spending=spending,
-        firing=frozenset(_alert_names(entry.get("firing")) & BOT_ALERTS),
+        firing=frozenset(_standing(entry) & BOT_ALERTS),
     )
 
 
@@ -190,6 +193,11 @@ def _slug(entry: Mapping[str, Any]) -> str:
 
 def _mappings(value: object) -> Iterable[Mapping[str, Any]]:
     return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+
+
+def _standing(entry: Mapping[str, Any]) -> set[AlertName]:
+    """What fires by the status, or may still be shown by a sink: until it is judged again, it fires."""
+    return _alert_names(entry.get("firing")) | _alert_names(entry.get("ending"))
 
 
 def _alert_names(value: object) -> set[AlertName]:

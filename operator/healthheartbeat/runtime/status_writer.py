@@ -16,17 +16,12 @@ MAX_TRIES = 4
 log = structlog.get_logger(__name__)
 
 
-async def _at_once() -> None:
-    """Nothing is about to change."""
-
-
 class StatusWriter:
     """The only writer of one resource's status in this process.
 
     `render` makes the whole status from the ledgers, at the moment of writing. `write(status, version)` returns the new
     version. `refresh` reads the resource again after a conflict, takes over what others wrote, and calls `saw`.
-    `may_write`: whether this process leads; a lame duck saves nothing. `ripe` is awaited before each save, so that what
-    is about to change is in it. `failed` is told of saves that came to nothing.
+    `may_write`: whether this process leads; a lame duck saves nothing. `failed` is told of saves that came to nothing.
     """
 
     def __init__(
@@ -36,14 +31,12 @@ class StatusWriter:
         write: Callable[[dict[str, Any], str], Awaitable[str]],
         refresh: Callable[[], Awaitable[None]],
         may_write: Callable[[], bool] = lambda: True,
-        ripe: Callable[[], Awaitable[None]] = _at_once,
         failed: Callable[[str], None] = lambda _words: None,
     ) -> None:
         self._render = render
         self._write = write
         self._refresh = refresh
         self._may_write = may_write
-        self._ripe = ripe
         self._failed = failed
         self._saving: asyncio.Task[None] | None = None
         self._again = False
@@ -81,9 +74,8 @@ class StatusWriter:
 
     async def _save(self) -> None:
         while self._again:
+            self._again = False
             try:
-                await self._ripe()
-                self._again = False
                 await self.flush()
             except NotFound:
                 return  # the resource is gone: its reader finds out for itself, and says so

@@ -33,8 +33,6 @@ from healthheartbeat.runtime.world import World
 
 LONGEST_WAIT_FOR_RESTARTS_MS = 1000
 """How long a finished sweep waits for restarts under way before it reports; a tenth of the interval if that is less."""
-WAIT_FOR_ENDINGS_S = 0.25
-"""How long a status is not written yet, while sinks are being told what has ended: it then need not list that."""
 MARGIN_MS = 20
 WIND_UP_S = 3.0
 
@@ -61,7 +59,6 @@ class Sweeper:
             write=lambda status, version: world.write_status(namespace, name, status, version),
             refresh=self._reader.refresh,
             may_write=leads,
-            ripe=lambda: world.pages.until_ended(self.key, WAIT_FOR_ENDINGS_S),
             failed=lambda words: self._announcer.said("STATUS_NOT_WRITTEN", reason=words),
         )
         self._restarts = Restarts(

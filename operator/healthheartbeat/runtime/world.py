@@ -30,9 +30,6 @@ class Pages(Protocol):
     def standing(self, healthheartbeat: str) -> frozenset[AlertKey]:
         """The alerts that some sink may show, firing or not: whoever goes on from here has to know of them."""
 
-    async def until_ended(self, healthheartbeat: str, timeout_s: float) -> None:
-        """Wait for the sinks to know of all that has ended, `timeout_s` at most."""
-
     def drop(self, healthheartbeat: str) -> None:
         """Nobody sweeps it here any more; its pages lapse, or another process keeps them up."""
 

@@ -23,7 +23,7 @@ def test_every_option_is_in_the_reference(option: str) -> None:
 
 
 def test_no_option_is_in_the_reference_that_the_program_does_not_have() -> None:
-    from_elsewhere = {"--help", "--install-completion"}
+    from_elsewhere = {"--help", "--install-completion", "--version"}
     words = PAGE.replace("`", " ").replace('"', " ").split()
     named = {word.rstrip(".,:;)").lstrip("(") for word in words if word.lstrip("(").startswith("--")}
     assert named - from_elsewhere <= set(OPTIONS)

@@ -1,4 +1,4 @@
-"""The one line on top, for every situation: green is said by a leader that has just found every bot healthy, only."""
+"""The one line on top, for every situation: green is said of a sweep that has just found every bot healthy, only."""
 
 from typing import Any
 
@@ -97,9 +97,10 @@ def test_healthy_bots_are_not_all_that_being_well_takes(shown: dict[str, Any], d
     assert line(shown) == Headline(Tone.ATTENTION, f"All 97 bots are healthy, but {doubt}")
 
 
-def test_a_standby_never_says_by_itself_that_all_is_well() -> None:
+def test_a_standby_says_what_its_leader_says_while_it_hears_of_sweeps_in_time() -> None:
     found = line(status(fleet(97)), role=Role.STANDBY)
-    assert found == Headline(Tone.UNSURE, "All 97 bots are healthy, says its leader")
+    assert found == Headline(Tone.WELL, "All 97 bots are healthy, says its leader")
+    assert line(status(fleet(97)), role=Role.STANDBY, swept_ago_ms=60_001).tone is Tone.BAD
 
 
 def test_a_standby_hands_bad_news_on() -> None:
