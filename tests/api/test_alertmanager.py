@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -277,3 +278,32 @@ def test_promtool_reads_the_metrics_and_minds_only_the_seeds_own_unit() -> None:
     assert complaints == [
         "polytraders_gov_healthheartbeat_sweep_duration_ms metric names should not contain abbreviated units"
     ]
+
+
+@pytest.mark.parametrize("behind_s", [3600, -3600])
+async def test_a_clock_that_is_an_hour_wrong_neither_silences_pages_nor_lets_them_stand(
+    alertmanager: Alertmanager, behind_s: int
+) -> None:
+    """By Alertmanager's clock a page of an hour ago has ended before it came, and is accepted all the same."""
+
+    def wall_ms() -> int:
+        return time.time_ns() // 1_000_000 - behind_s * 1000
+
+    def say(board: PageBoard, *alerts: Alert) -> None:
+        board.publish(RESOURCE, alerts, now_ms=wall_ms(), ends_at_ms=wall_ms() + 300_000)
+
+    sink = AlertmanagerSink(alertmanager.url, wall_ms=wall_ms)
+    board = PageBoard([sink], runbook_base="https://runbook.example", wall_ms=wall_ms)
+    task = asyncio.create_task(board.run())
+    try:
+        say(board, alert("a"), alert("b"))
+        await until_firing(alertmanager, "a", "b")
+        say(board, alert("b"))
+        await until_firing(alertmanager, "b")
+        (held,) = [one for one in await asyncio.to_thread(alertmanager.alerts) if one["labels"]["slug"] == "b"]
+        ends_in_s = datetime.fromisoformat(held["endsAt"]).timestamp() - time.time()
+        assert 200 < ends_in_s < 310
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,15 +1,15 @@
 """An operator is shown less than there is: an old list after a restart, a watch without events or with late ones."""
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from aiohttp import web
 
 from chaos.crashes import MOMENTS, is_write
 from chaos.gate import Exchange, Reply, Strike
 from chaos.record import Call
-from chaos.run import Fault, Run
+from chaos.run import THRESHOLD, Fault, Run
 
 LOOK_S = 0.02
 
@@ -22,39 +22,70 @@ def at_write(number: int) -> Fault:
 
 @dataclass
 class StaleLists(Run):
-    """After a kill the successor's first list of the EndpointSlices is the one of before any bot went bad."""
+    """After a kill the successor's first lists of the EndpointSlices are the one of before any bot went bad.
 
-    served: list[str] = field(default_factory=list)
+    For so many sweeps that pods which are there no more gather evidence enough to be deleted for.
+    """
+
+    SERVED: ClassVar[int] = THRESHOLD + 2
+
+    served: int = 0
 
     def _strike(self, call: Call) -> Strike | None:
         known = self.snapshots.get(call.path)
-        old = known is not None and call.process > 0 and call.method == "GET" and not call.watch
-        if known is None or not old or "/endpointslices" not in call.path or call.path in self.served:
+        old = self.village.broken and call.process > 0 and call.method == "GET" and not call.watch
+        if known is None or not old or "/endpointslices" not in call.path or self.served >= self.SERVED:
             return super()._strike(call)
-        self.served.append(call.path)
+        self.served += 1
         call.fate = "an old answer"
         return _answering(known)
 
 
 @dataclass
-class DroppedEvents(Run):
-    """Of what happens once bots are bad no event reaches the operator."""
+class Withheld(Run):
+    """Of the events of a change made when bots are bad, none comes when it should; it is swept with all the same."""
+
+    LAYER: ClassVar[str] = "moved"
+
+    async def meddle(self) -> None:
+        """Change the spec."""
+        await self.village.move("well", self.LAYER)
 
     async def passes(self, event: dict[str, Any]) -> bool:
-        """Only before."""
-        del event
-        return not self.village.broken
+        """Before the bots are bad."""
+        if not self.village.broken:
+            return True
+        bots = (event.get("object") or {}).get("spec", {}).get("bots", ())
+        self.record.withheld += any(bot.get("layer") == self.LAYER for bot in bots)
+        return await self.comes_late()
+
+    async def comes_late(self) -> bool:
+        """Whether it comes at all, once it may."""
+        raise NotImplementedError
+
+    def settled(self) -> bool:
+        """The end, with the change in it."""
+        last = self.record.status
+        return super().settled() and last is not None and last.bot("well").get("layer") == self.LAYER
 
 
 @dataclass
-class HeldEvents(Run):
+class DroppedEvents(Withheld):
+    """Of what happens once bots are bad no event reaches the operator."""
+
+    async def comes_late(self) -> bool:
+        """Never."""
+        return False
+
+
+@dataclass
+class HeldEvents(Withheld):
     """Events wait until the next pod was replaced."""
 
-    async def passes(self, event: dict[str, Any]) -> bool:
+    async def comes_late(self) -> bool:
         """Once one more pod was replaced."""
-        del event
         before = self.village.replacements
-        while self.village.broken and self.village.replacements == before:  # noqa: ASYNC110 - a look will do
+        while self.village.replacements == before:  # noqa: ASYNC110 - a look will do
             await asyncio.sleep(LOOK_S)
         return True
 

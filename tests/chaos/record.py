@@ -157,7 +157,10 @@ class StatusWrite:
 
 @dataclass(slots=True, kw_only=True)
 class Record:
-    """One run. `name`: what was done to it. `unfinished`: what it was still waiting for when its time was up."""
+    """One run. `name`: what was done to it. `unfinished`: what it was still waiting for when its time was up.
+
+    `withheld`: changes of the spec whose events were kept back.
+    """
 
     name: str
     calls: list[Call] = field(default_factory=list)
@@ -169,6 +172,7 @@ class Record:
     broken_s: float = 0.0
     struck: str = ""
     unfinished: str = ""
+    withheld: int = 0
 
     @property
     def writes(self) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from aiohttp import web
@@ -13,10 +14,27 @@ from chaos.run import Fault, Run
 LATE_S = 5
 
 
-def at_call(call: Call, what: str) -> Fault:
-    """What goes wrong, one of `possible(call)`, with the call of the same number."""
-    number = call.number
-    return Fault(name=f"{what} {number}", hits=lambda other: other.number == number, strike=MISHAPS[what])
+def at_calls(calls: Sequence[Call]) -> list[Fault]:
+    """All that may go wrong with each of the calls of an undisturbed run."""
+    nth: Counter[str] = Counter()
+    faults = []
+    for call in calls:
+        nth[call.kind] += 1
+        faults += [_at_nth(call.kind, nth[call.kind], what) for what in possible(call)]
+    return faults
+
+
+def _at_nth(kind: str, nth: int, what: str) -> Fault:
+    """What goes wrong with a call of `kind`: of each four of them with the first, second and third, since no two runs
+    make quite as many, and each fault is to strike.
+    """
+    left = [max(1, nth * 3 // 4)]
+
+    def hits(call: Call) -> bool:
+        left[0] -= call.kind == kind
+        return call.kind == kind and left[0] == 0
+
+    return Fault(name=f"{what} {nth} of {kind}", hits=hits, strike=MISHAPS[what])
 
 
 def possible(call: Call) -> Sequence[str]:

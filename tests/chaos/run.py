@@ -173,6 +173,9 @@ class Run:
         del event
         return True
 
+    async def meddle(self) -> None:
+        """What somebody does to the resource as soon as bots are bad."""
+
     def leads(self, process: int) -> bool:
         """Whether it is the one that is to be there at the end."""
         last = self.record.lives[-1]
@@ -192,6 +195,7 @@ class Run:
             async with asyncio.timeout(self.LIMIT_S):
                 await self._until(self._all_well, tasks)
                 self.village.break_them()
+                await self.meddle()
                 what = "the end"
                 await self._until(self._settled_for_two_sweeps(), tasks)
         except TimeoutError:

@@ -38,8 +38,17 @@ def test_whatever_is_not_shown_it_comes_to_the_same_end(blind: Runs) -> None:
 
 
 def test_old_lists_were_shown_to_successors(blind: Runs) -> None:
-    shown = [call for record in blind.records for call in record.calls if call.fate == "an old answer"]
-    assert {call.kind for call in shown} == {"GET endpointslices"}
+    """To each that began when bots were bad, as often as it takes to gather evidence against pods that are gone."""
+    late = [record for record in blind.records if len(record.lives) > 1 and record.lives[1].began_s > record.broken_s]
+    shown = [[call.kind for call in record.calls if call.fate == "an old answer"] for record in late]
+    assert late
+    assert all(kinds == ["GET endpointslices"] * blindness.StaleLists.SERVED for kinds in shown), shown
+
+
+def test_events_were_kept_back_that_told_of_a_change(blind: Runs) -> None:
+    withheld = {record.name: record.withheld for record in blind.records if record.name.startswith("events")}
+    assert set(withheld) == {"events dropped", "events held"}
+    assert all(withheld.values()), withheld
 
 
 @pytest.mark.parametrize("promise", ORACLES)

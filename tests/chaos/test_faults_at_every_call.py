@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from chaos.forms import some
-from chaos.refusals import at_call, possible
+from chaos.refusals import at_calls
 from chaos.run import Fault
 from chaos.verdicts import ORACLES, Runs, play
 from harness.apiserver import ApiServer
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(1800)
 def faulty(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     crd.install(apiserver)
     undisturbed = play(apiserver, tmp_path_factory.mktemp("calls"), [Fault(name="undisturbed")])
-    faults = [at_call(call, what) for call in undisturbed.records[0].calls for what in possible(call)]
+    faults = at_calls(undisturbed.records[0].calls)
     runs = play(apiserver, tmp_path_factory.mktemp("faulty"), some(faults, at_most=16))
     yield runs
     print(runs.figures())  # noqa: T201 - for docs/reliability.md
@@ -26,6 +26,10 @@ def faulty(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def test_whichever_call_fails_it_comes_to_the_same_end(faulty: Runs) -> None:
     assert faulty.unfinished() == []
+
+
+def test_each_fault_struck(faulty: Runs) -> None:
+    assert [record.name for record in faulty.records if not record.struck] == []
 
 
 def test_no_process_ends_of_it(faulty: Runs) -> None:

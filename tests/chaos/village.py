@@ -65,7 +65,7 @@ class Village:
         here = f"/api/v1/namespaces/{self.namespace}"
         await ask("POST", f"{here}/serviceaccounts", {"metadata": {"name": "default"}})  # pods are refused without
         for plan in self.plans:
-            ports = [{"name": "http", "port": 80}]
+            ports = [{"name": "http", "port": 80, "targetPort": "http"}]
             service = {"clusterIP": "None", "selector": {"app": plan.slug}, "ports": ports}
             await ask("POST", f"{here}/services", {"metadata": {"name": plan.slug}, "spec": service})
             for number in range(len(plan.breaks)):
@@ -79,6 +79,13 @@ class Village:
         self.broken, self.record.broken_s = True, time.time()
         for slot in self._slots:
             slot.pod.mode = slot.plan.breaks[slot.number]
+
+    async def move(self, slug: str, layer: str) -> None:
+        """Put a bot into another layer, which changes the resource and nothing else."""
+        path = f"/apis/{names.API_VERSION}/namespaces/{self.namespace}/{names.PLURAL}/hh"
+        bots = [{"slug": plan.slug, "port": "http"} for plan in self.plans]
+        moved = [bot | ({"layer": layer} if bot["slug"] == slug else {}) for bot in bots]
+        await self.upstream.ask("PATCH", path, {"spec": {"bots": moved}})
 
     async def keep(self) -> None:
         """Be the controllers, until cancelled."""
@@ -123,7 +130,9 @@ class Village:
         slug, slot.name = slot.plan.slug, f"{slot.slice_name}-{uuid4().hex[:5]}"
         owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": slug, "uid": str(uuid4()), "controller": True}
         metadata = {"name": slot.name, "labels": {"app": slug}, "ownerReferences": [owner], "finalizers": [FINALIZER]}
-        spec = {"containers": [{"name": "bot", "image": "none"}], "automountServiceAccountToken": False}
+        ports = [{"name": "http", "containerPort": slot.pod.port}]
+        containers = [{"name": "bot", "image": "none", "ports": ports}]
+        spec = {"containers": containers, "automountServiceAccountToken": False}
         here = f"/api/v1/namespaces/{self.namespace}/pods"
         made = await self.upstream.ask("POST", here, {"metadata": metadata, "spec": spec})
         await self.upstream.ask("PATCH", f"{here}/{slot.name}/status", {"status": {"phase": "Running"}})

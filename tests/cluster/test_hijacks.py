@@ -19,8 +19,8 @@ BYSTANDER = "other.bystander"
 SWEEPS = 5
 
 
-def forged(name: str, *, pod: dict[str, Any], address: str) -> dict[str, Any]:
-    """An EndpointSlice of SLUG's Service that says of `pod` that it is at `address`."""
+def forged(name: str, *, pod: dict[str, Any], address: str, port: int = PORT) -> dict[str, Any]:
+    """An EndpointSlice of SLUG's Service that says of `pod` that it is at `address` and `port`."""
     metadata = pod["metadata"]
     reference = {"kind": "Pod", "namespace": metadata["namespace"], "name": metadata["name"], "uid": metadata["uid"]}
     return {
@@ -29,7 +29,7 @@ def forged(name: str, *, pod: dict[str, Any], address: str) -> dict[str, Any]:
         "metadata": {"name": name, "labels": {"kubernetes.io/service-name": service_of(SLUG)}},
         "addressType": "IPv4" if "." in address else "IPv6",
         "endpoints": [{"addresses": [address], "conditions": {"ready": True}, "targetRef": reference}],
-        "ports": [{"name": "http", "port": PORT, "protocol": "TCP"}],
+        "ports": [{"name": "http", "port": port, "protocol": "TCP"}],
     }
 
 
@@ -75,6 +75,44 @@ def test_a_pod_that_is_said_to_be_where_nobody_answers_is_paged_about_and_not_de
     assert operator.restarts(bots.namespace) == 0
 
 
+def test_a_pod_that_is_said_to_be_at_a_port_where_nobody_listens_is_paged_about_and_not_deleted(
+    cluster: Cluster, bots: Bots, operator: Operator
+) -> None:
+    """At its very own address. The slice that is listed first is believed."""
+    bots.start(SLUG)
+    bots.watch({"slug": SLUG})
+    bots.until_state(SLUG, "Healthy")
+    before, (pod,) = bots.uids(SLUG), bots.pods(SLUG)
+    (own,) = bots.ips(SLUG).values()
+    with applied(cluster, bots.namespace, forged("aaa", pod=pod, address=own, port=9)):
+        bots.until_state(SLUG, "Down")
+        until(lambda: bots.bot(SLUG)["action"] == "restart_refused", what="refused", timeout_s=20)
+        assert "was asked at port 9, and the Service leads to" in bots.bot(SLUG)["actionReason"]
+        swept_on(operator, bots.namespace)
+        assert bots.uids(SLUG) == before
+    bots.until_state(SLUG, "Healthy")
+    assert operator.restarts(bots.namespace) == 0
+
+
+def test_a_bot_that_is_pointed_to_where_nobody_answers_is_paged_about_and_not_restarted(
+    bots: Bots, operator: Operator
+) -> None:
+    """A resource's author who gives a bot that was healthy another port, path or Service."""
+    bots.start(SLUG)
+    bots.watch({"slug": SLUG})
+    bots.until_state(SLUG, "Healthy")
+    before = bots.uids(SLUG)
+    bots.watch({"slug": SLUG, "port": 9})
+    bots.until_state(SLUG, "Down")
+    until(lambda: bots.bot(SLUG)["action"] == "restart_refused", what="refused", timeout_s=20)
+    assert "not seen healthy since" in bots.bot(SLUG)["actionReason"]
+    swept_on(operator, bots.namespace)
+    assert bots.uids(SLUG) == before
+    bots.watch({"slug": SLUG})
+    bots.until_state(SLUG, "Healthy")
+    assert operator.restarts(bots.namespace) == 0
+
+
 def test_another_workloads_pod_that_is_said_to_be_behind_the_service_is_not_deleted(
     cluster: Cluster, bots: Bots, operator: Operator
 ) -> None:
@@ -82,7 +120,8 @@ def test_another_workloads_pod_that_is_said_to_be_behind_the_service_is_not_dele
     bots.watch({"slug": SLUG})
     bots.until_state(SLUG, "Healthy")
     before, (pod,) = {slug: bots.uids(slug) for slug in (SLUG, BYSTANDER)}, bots.pods(BYSTANDER)
-    with applied(cluster, bots.namespace, forged("forged", pod=pod, address=nobody(bots, BYSTANDER))):
+    (own,) = bots.ips(BYSTANDER).values()
+    with applied(cluster, bots.namespace, forged("forged", pod=pod, address=own, port=9)):
         bots.until_state(SLUG, "Down")
         swept_on(operator, bots.namespace)
         assert {slug: bots.uids(slug) for slug in before} == before

@@ -61,7 +61,7 @@ class Node:
         for workload in self._workloads.values():
             self._store.create(SERVICES, self._namespace, _service(workload))
             self._store.create(ENDPOINT_SLICES, self._namespace, _slice(workload))
-            self._store.create(PODS, self._namespace, _pod(workload))
+            self._store.create(PODS, self._namespace, _pod(workload, next(self._ports)))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -88,7 +88,7 @@ class Node:
                 self._pods[uid] = self._start(self._run(workload, change.body), f"pod {metadata['name']}")
             elif change.type == "MODIFIED" and "deletionTimestamp" in metadata and uid in self._pods:
                 self._pods.pop(uid).cancel()
-                self._store.create(PODS, self._namespace, _pod(workload))
+                self._store.create(PODS, self._namespace, _pod(workload, next(self._ports)))
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
@@ -103,8 +103,8 @@ class Node:
 
     async def _run(self, workload: Workload, pod: Mapping[str, Any]) -> None:
         """One pod from its start to its end: its container, started again whenever it ends."""
-        workload.pod, workload.port, workload.process = pod["metadata"]["uid"], next(self._ports), None
-        workload.held = False
+        workload.pod, workload.process, workload.held = pod["metadata"]["uid"], None, False
+        workload.port = pod["spec"]["containers"][0]["ports"][0]["containerPort"]
         self._publish(workload, pod, ready=False)
         restarts = 0
         try:
@@ -189,7 +189,8 @@ def _slice(workload: Workload) -> dict[str, Any]:
     }
 
 
-def _pod(workload: Workload) -> dict[str, Any]:
+def _pod(workload: Workload, number: int) -> dict[str, Any]:
+    port = {"name": PORT_NAME, "containerPort": number}
     owner = {
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet",
@@ -203,6 +204,6 @@ def _pod(workload: Workload) -> dict[str, Any]:
             "labels": {"app": workload.service},
             "ownerReferences": [owner],
         },
-        "spec": {"terminationGracePeriodSeconds": 3, "containers": [{"name": "bot"}]},
+        "spec": {"terminationGracePeriodSeconds": 3, "containers": [{"name": "bot", "ports": [port]}]},
         "status": {"phase": "Pending"},
     }

@@ -17,7 +17,7 @@ import psutil
 from harness import apiserver as apiservers
 from harness import build, network
 from harness.apiserver import ApiServer
-from harness.processes import until
+from harness.processes import DeadlinePassedError, until
 from harness.supervision import Component, LocalSupervisor
 from soak.faults import Fault
 from soak.figures import Sample
@@ -108,8 +108,15 @@ class Stage:
         pids = {"operator": self.operator.process.status.pid, "watchdog": self.watchdog.status.pid}
         looked_at = {name: psutil.Process(pid) for name, pid in pids.items()}
         began_s = time.monotonic()
+        failed: list[Exception] = []
 
         def body() -> None:
+            try:
+                sample()
+            except Exception as error:  # noqa: BLE001 - told where the block ends: what is not looked at cannot be seen to grow
+                failed.append(error)
+
+        def sample() -> None:
             status_bytes = 0
             while not over.wait(SAMPLE_S):
                 at_s = time.monotonic() - began_s
@@ -134,6 +141,8 @@ class Stage:
         finally:
             over.set()
             thread.join(30)
+        if failed:
+            raise DeadlinePassedError(f"the samples ended early: {failed[0]!r}")
 
     def _status_bytes(self) -> int:
         return len(json.dumps(self.bots.status(), separators=(",", ":")))

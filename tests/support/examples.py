@@ -80,9 +80,15 @@ def ledger(slug: str = SLUG, **changes: Any) -> BotLedger:
     return replace(BotLedger(slug=slug, ever_seen=True, last_seen_ms=BORN_MS - 1000), **changes)
 
 
+def streak(misses: int, reason: MissReason = MissReason.TIMEOUT, *, target: str = "", **at: Any) -> PodLedger:
+    """Misses in a row of a pod, where `pod` has it."""
+    where = {"address": "10.0.0.1", "port": 8080, **at}
+    return PodLedger(misses=misses, reason=reason, target=target, **where)
+
+
 def down(slug: str = SLUG, *uids: str, misses: int = 3, **changes: Any) -> BotLedger:
     """Of a bot whose pods have missed so often, and which is paged about."""
-    pods: Mapping[str, PodLedger] = {uid: PodLedger(misses, MissReason.TIMEOUT) for uid in uids or (slug,)}
+    pods: Mapping[str, PodLedger] = {uid: streak(misses) for uid in uids or (slug,)}
     made = ledger(slug, miss_count=misses, pods=pods, firing=frozenset({AlertName.BOT_DOWN}))
     made = replace(made, swept=Outcome.MISS, latest=Outcome.MISS)
     return replace(made, **changes)

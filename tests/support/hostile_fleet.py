@@ -32,6 +32,7 @@ PATIENCE_S: Final = 30.0
 """For all that ends by itself: no verdict is to hang on how busy the machine is."""
 OUR_STANDSTILL: Final = "our own event loop stood still"
 WARM_SWEEPS: Final = 10
+MOST_GROWTH_MIB: Final = 16
 STATUSES: Final = (*range(400, 412), *range(500, 509))
 
 
@@ -63,6 +64,20 @@ class Seen:
     wrong: list[str] = field(default_factory=list)
     verdicts: int = 0
     excused: int = 0
+
+    def broken(self) -> Iterator[str]:
+        """Each promise that was broken, in words."""
+        yield from self.wrong[:20]
+        if self.excused:
+            yield f"{self.excused} of {self.verdicts} verdicts excused, since our own loop stood still"
+        if self.verdicts != len(self.sweeps_s) * BOTS:
+            yield f"{self.verdicts} verdicts of {len(self.sweeps_s) * BOTS}"
+        if max(self.sweeps_s) >= PATIENCE_S:
+            yield f"a sweep took {max(self.sweeps_s):.1f} s: what never ends was not ended, or what floods not cut off"
+        if self.growth_mib >= MOST_GROWTH_MIB:
+            yield f"memory grew by {self.growth_mib:.1f} MiB"
+        if self.descriptors[-1] > self.descriptors[0]:
+            yield f"descriptors: {self.descriptors[0]}, and {self.descriptors[-1]} in the end"
 
     @property
     def growth_mib(self) -> float:
@@ -138,8 +153,9 @@ def main() -> None:
         f"memory: {seen.rss_mib[-1]:.1f} MiB, {seen.growth_mib:+.1f} MiB since sweep {WARM_SWEEPS}; "
         f"descriptors {seen.descriptors[0]}, {seen.descriptors[-1]} in the end\n"
     )
-    sys.stdout.write("".join(f"{each}\n" for each in seen.wrong[:20]))
-    sys.exit(1 if seen.wrong else 0)
+    broken = list(seen.broken())
+    sys.stdout.write("".join(f"{each}\n" for each in broken))
+    sys.exit(1 if broken else 0)
 
 
 if __name__ == "__main__":

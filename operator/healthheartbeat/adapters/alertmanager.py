@@ -1,9 +1,12 @@
 """An Alertmanager as a sink: its v2 API, `POST …/api/v2/alerts` (api.md, "Alerts sent by the operator")."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import aiohttp
+import structlog
 from yarl import URL
 
 from healthheartbeat.adapters.page import Page, RefusedError, SinkError
@@ -16,20 +19,33 @@ _REFUSALS: Final = frozenset({400, 413, 422})
 """Statuses by which a server refuses what was sent, rather than us or everybody."""
 
 
+CLOCKS_APART_MS: Final = 30_000
+"""Clocks that differ by less are the same; an alert lives for minutes."""
+
+log = structlog.get_logger(__name__)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 class AlertmanagerSink:
     """One Alertmanager. `url` is its address up to the path prefix, and may hold user and password.
 
     Raises ValueError where `url` is not an absolute http or https one. A connection is made for each batch: a kept one
-    may be dead by the time it is needed, and a page may not find that out first.
+    may be dead by the time it is needed, and a page may not find that out first. Times are sent by the Alertmanager's
+    clock where the Date of its answers says that it is far from ours (`wall_ms`, Unix time).
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, wall_ms: Callable[[], int] = _wall_ms) -> None:
         given = URL(url).with_query(None).with_fragment(None)
         if given.scheme not in {"http", "https"} or not given.host:
             # What came is not shown: it may hold a password.
             raise ValueError("an Alertmanager's URL begins with http:// or https:// and names a host")
         self._url = given / "api/v2/alerts"
         self._name = f"Alertmanager {given.with_user(None)}"
+        self._wall_ms = wall_ms
+        self._ahead_ms = 0
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -39,19 +55,35 @@ class AlertmanagerSink:
 
     async def send(self, pages: Sequence[Page]) -> None:
         """POST `pages` as one batch; see `Sink.send`."""
+        ahead_ms = self._ahead_ms
+        await self._post(pages)
+        if abs(self._ahead_ms - ahead_ms) > CLOCKS_APART_MS:
+            # By its own clock it took other times than we meant: it may have taken what fires for what has ended.
+            log.warning("CLOCK_SKEW", sink=self._name, ahead_s=round(self._ahead_ms / 1000))
+            await self._post(pages)
+
+    async def _post(self, pages: Sequence[Page]) -> None:
         session = self._session or self._open()
+        alerts = [_alert(page, self._ahead_ms) for page in pages]
         try:
-            async with session.post(
-                self._url, json=[_alert(page) for page in pages], allow_redirects=False
-            ) as response:
+            async with session.post(self._url, json=alerts, allow_redirects=False) as response:
                 words = await _beginning(response)
                 status = response.status
+                self._set_clock_by(response.headers.get("Date", ""))
         except aiohttp.ClientError as error:
             raise SinkError(f"{type(error).__name__}: {clip(str(error), MAX_WORDS)}") from error
         if 200 <= status < 300:  # noqa: PLR2004 - the class of success
             return
         refusal = f"HTTP {status}: {clip(words, MAX_WORDS)}" if words else f"HTTP {status}"
         raise RefusedError(refusal) if status in _REFUSALS else SinkError(refusal)
+
+    def _set_clock_by(self, date: str) -> None:
+        """Go by the Alertmanager's clock where it is far from ours: whether an alert has ended goes by its own."""
+        try:
+            ahead_ms = round(parsedate_to_datetime(date).timestamp() * 1000) - self._wall_ms()
+        except (ValueError, OverflowError):
+            return
+        self._ahead_ms = ahead_ms if abs(ahead_ms) > CLOCKS_APART_MS else 0
 
     async def close(self) -> None:
         """Close the client."""
@@ -78,11 +110,11 @@ async def _beginning(response: aiohttp.ClientResponse) -> str:
     return body.decode("utf-8", "replace").strip()
 
 
-def _alert(page: Page) -> dict[str, Any]:
-    """A page as Alertmanager's `postableAlert`."""
+def _alert(page: Page, ahead_ms: int) -> dict[str, Any]:
+    """A page as Alertmanager's `postableAlert`, by a clock that is `ahead_ms` ahead of ours."""
     return {
         "labels": dict(page.labels),
         "annotations": dict(page.annotations),
-        "startsAt": format_ms(page.starts_at_ms),
-        "endsAt": format_ms(page.ends_at_ms),
+        "startsAt": format_ms(page.starts_at_ms + ahead_ms),
+        "endsAt": format_ms(page.ends_at_ms + ahead_ms),
     }

@@ -18,6 +18,7 @@ MAX_MESSAGE_LENGTH: Final = 160
 """Of a bot's `message` and `actionReason`: with a thousand bots down, this is what fills the object (etcd: 1.5 MiB)."""
 MAX_CONDITION_MESSAGE_LENGTH: Final = 4096
 MAX_RESTART_TIMES: Final = 32
+MAX_TARGET_LENGTH: Final = 16
 MAX_PENDING_PODS: Final = 1000
 """Pods deleted in one restart, at most: the write-ahead record names them all."""
 MAX_UID_LENGTH: Final = 64
@@ -85,6 +86,15 @@ class BotStatus(TypedDict):
             Time,
             Field(
                 description="Last good answer. Absent while Healthy (it is lastSweepTime then) and before the first."
+            ),
+        ]
+    ]
+    seenAs: NotRequired[
+        Annotated[
+            str,
+            Field(
+                max_length=MAX_TARGET_LENGTH,
+                description="Stands for the Service, selector, port and path with which it was last seen healthy.",
             ),
         ]
     ]

@@ -11,16 +11,23 @@ from types import MappingProxyType
 from healthheartbeat.api.codes import Action, AlertName, BotState, MissReason
 from healthheartbeat.core.budget import Spending
 from healthheartbeat.core.clock import Now
-from healthheartbeat.core.registry import Bot
+from healthheartbeat.core.registry import Bot, Pod
 from healthheartbeat.core.verdict import Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class PodLedger:
-    """One pod's misses in a row, and why the last of them was one."""
+    """One pod's misses in a row, all of one `target` at one address and port; and why the last of them was one."""
 
     misses: int
     reason: MissReason | None
+    address: str
+    port: int
+    target: str = ""
+
+    def same_question(self, pod: Pod, target: str) -> bool:
+        """Whether a poll of `pod` for `target` asks what these misses did not answer."""
+        return (self.address, self.port, self.target) == (pod.address, pod.port, target)
 
 
 NO_PODS: Mapping[str, PodLedger] = MappingProxyType({})
@@ -32,7 +39,8 @@ class BotLedger:
 
     `latest`: its last verdict, for the breaker; None before any. `swept`: this sweep's, None where it was deferred.
     `unjudged`: sweeps in a row that said nothing of it. `answered`: well, since the cold start.
-    `deleted`: UIDs that were deleted for it and may still be listed.
+    `seen_as`: the bot's target when it last was well, empty where not known. `deleted`: UIDs that were deleted for it
+    and may still be listed.
     """
 
     slug: str
@@ -42,6 +50,7 @@ class BotLedger:
     swept: Outcome | None = None
     answered: bool = False
     ever_seen: bool = False
+    seen_as: str = ""
     last_seen_ms: int | None = None
     reason: MissReason | None = None
     message: str = ""
@@ -147,11 +156,14 @@ def record(
     doubtful = next((verdict for verdict in verdicts.values() if verdict.outcome is Outcome.UNKNOWN), None)
     if doubtful is not None:
         return _unjudged(ledger, Outcome.UNKNOWN, doubtful.message, threshold)
-    return _heard(ledger, now)
+    return _heard(ledger, bot, now)
 
 
 def _streaks(ledger: BotLedger, bot: Bot, verdicts: Mapping[str, Verdict]) -> Mapping[str, PodLedger]:
-    """Misses in a row of each listed pod, after `verdicts`; a pod without a streak is not kept."""
+    """Misses in a row of each listed pod, after `verdicts`; a pod without a streak is not kept.
+
+    A miss of another question than those before (address, port, target) is the first of its own streak.
+    """
     if not ledger.pods and all(verdict.outcome is Outcome.HEALTHY for verdict in verdicts.values()):
         return NO_PODS
     streaks: dict[str, PodLedger] = {}
@@ -162,7 +174,10 @@ def _streaks(ledger: BotLedger, bot: Bot, verdicts: Mapping[str, Verdict]) -> Ma
             if before is not None:
                 streaks[pod.uid] = before
         elif verdict.outcome is Outcome.MISS:
-            streaks[pod.uid] = PodLedger(misses=(before.misses if before else 0) + 1, reason=verdict.reason)
+            earlier = before.misses if before and before.same_question(pod, bot.target) else 0
+            streaks[pod.uid] = PodLedger(
+                misses=earlier + 1, reason=verdict.reason, address=pod.address, port=pod.port, target=bot.target
+            )
     return streaks
 
 
@@ -200,7 +215,7 @@ def _unjudged(ledger: BotLedger, outcome: Outcome | None, message: str, threshol
     return after, Unjudged(slug=ledger.slug, message=message, deferred=outcome is None)
 
 
-def _heard(ledger: BotLedger, now: Now) -> tuple[BotLedger, Heard]:
+def _heard(ledger: BotLedger, bot: Bot, now: Now) -> tuple[BotLedger, Heard]:
     heard = Heard(slug=ledger.slug, misses=ledger.miss_count, was_down=ledger.is_down)
     return (
         BotLedger(
@@ -209,6 +224,7 @@ def _heard(ledger: BotLedger, now: Now) -> tuple[BotLedger, Heard]:
             swept=Outcome.HEALTHY,
             answered=True,
             ever_seen=True,
+            seen_as=bot.target,
             last_seen_ms=now.wall_ms,
             deleted=ledger.deleted,
             spending=ledger.spending,

@@ -18,7 +18,9 @@ class Pod:
 class Bot:
     """One bot of the registry.
 
-    `selector` is its Service's; empty where the Service is missing or selects nothing. `unpolled_words` says why `pods`
+    `selector` is its Service's; empty where the Service is missing or selects nothing. `pod_port`: its pods' own port
+    as the Service has it, by number or by a container's name for it; 0: not known. `target` changes with all that says
+    who is asked and for what (Service, selector, port, path); empty where nobody is. `unpolled_words` says why `pods`
     is empty, for people. `claimed_words` names the other claimant where the Service belongs to more than one bot.
     """
 
@@ -31,6 +33,8 @@ class Bot:
     startup_grace_ms: int = 120_000
     pods: tuple[Pod, ...] = ()
     selector: Mapping[str, str] = field(default_factory=dict)
+    pod_port: int | str = 0
+    target: str = ""
     unpolled_words: str = "no address behind its Service"
     claimed_words: str = ""
 

@@ -5,14 +5,14 @@ nine touch the budget.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import Action, AlertName, MissReason
 from healthheartbeat.api.times import format_s
 from healthheartbeat.core.budget import Attempt
 from healthheartbeat.core.clock import Now
-from healthheartbeat.core.ledger import BotLedger
+from healthheartbeat.core.ledger import BotLedger, PodLedger
 from healthheartbeat.core.policy import Policy
 from healthheartbeat.core.registry import Bot
 
@@ -25,7 +25,8 @@ class PodFacts:
     """One pod that a bot's Service selects, as the API server has it now.
 
     `stuck_after_ms`: for a terminating pod, the wall time at which its grace ends. `also_selected_by`: slugs of other
-    bots whose Services select it too. `addresses`: its own, as its kubelet told; empty before it has any.
+    bots whose Services select it too. `addresses`: its own, as its kubelet told; empty before it has any. `ports`: its
+    containers' TCP ports by name.
     """
 
     uid: str
@@ -38,6 +39,7 @@ class PodFacts:
     controller_kind: str | None = "ReplicaSet"
     also_selected_by: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    ports: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,10 @@ def before_pods(ledger: BotLedger, bot: Bot, *, policy: Policy, pause: Pause | N
     if not ledger.ever_seen:
         return _refused(
             "it was never seen healthy: its path, port or network policy is wrong, and a restart mends none"
+        )
+    if bot.target and ledger.seen_as and ledger.seen_as != bot.target:
+        return _refused(
+            "it was not seen healthy since its Service, selector, port or path changed: a restart mends none of them"
         )
     if bot.claimed_words:
         return _refused(bot.claimed_words)
@@ -180,13 +186,18 @@ def _refusal(pod: PodFacts, ledger: BotLedger, bot: Bot) -> str:
         return f"pod {pod.name} belongs to a Node: deleting it does not restart it"
     if pod.also_selected_by:
         return f"pod {pod.name} is also selected by the Service of {', '.join(pod.also_selected_by)}"
-    asked_at = next((polled.address for polled in bot.pods if polled.uid == pod.uid), None)
-    if asked_at and pod.addresses and asked_at not in pod.addresses:
-        # What an EndpointSlice says of a pod is its author's word: no pod is deleted for silence somewhere else.
-        return (
-            f"pod {pod.name} was asked at {asked_at}, and its addresses are {', '.join(pod.addresses)}: "
-            f"the EndpointSlices of Service {bot.service} are wrong"
-        )
+    return _misled(pod, ledger.pods[pod.uid], bot)
+
+
+def _misled(pod: PodFacts, asked: PodLedger, bot: Bot) -> str:
+    """Why its silence was not its own; empty where it was. What an EndpointSlice says of a pod is its author's word."""
+    wrong = f"the EndpointSlices of Service {bot.service} are wrong"
+    if pod.addresses and asked.address not in pod.addresses:
+        return f"pod {pod.name} was asked at {asked.address}, and its addresses are {', '.join(pod.addresses)}: {wrong}"
+    own_port = pod.ports.get(bot.pod_port) if isinstance(bot.pod_port, str) else bot.pod_port
+    if bot.pod_port and asked.port != own_port:
+        leads = f"the Service leads to {own_port}" if own_port else f"it has none that is named {bot.pod_port}"
+        return f"pod {pod.name} was asked at port {asked.port}, and {leads}: {wrong}"
     return ""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import AlertName, BotState
 from healthheartbeat.api.names import is_slug
-from healthheartbeat.api.status import MAX_MESSAGE_LENGTH, MAX_RESTART_TIMES
+from healthheartbeat.api.status import MAX_MESSAGE_LENGTH, MAX_RESTART_TIMES, MAX_TARGET_LENGTH
 from healthheartbeat.api.text import clip
 from healthheartbeat.api.times import format_ms, parse_ms
 from healthheartbeat.core.alerts import AlertKey
@@ -36,18 +36,17 @@ def bot_entry(
     `standing`: names of its alerts that some sink may show, firing or not.
     """
     entry: dict[str, Any] = {"slug": ledger.slug, "state": str(ledger.state), "missCount": ledger.miss_count}
-    if layer:
-        entry["layer"] = layer
     if ledger.last_seen_ms is not None and ledger.state is not BotState.HEALTHY:
         entry["lastSeenTime"] = format_ms(ledger.last_seen_ms)
-    if ledger.reason:
-        entry["reason"] = str(ledger.reason)
-    if ledger.message:
-        entry["message"] = clip(ledger.message, MAX_MESSAGE_LENGTH)
-    if ledger.action:
-        entry["action"] = str(ledger.action)
-    if ledger.action_reason:
-        entry["actionReason"] = clip(ledger.action_reason, MAX_MESSAGE_LENGTH)
+    words = {
+        "layer": layer,
+        "seenAs": ledger.seen_as,
+        "reason": str(ledger.reason or ""),
+        "message": clip(ledger.message, MAX_MESSAGE_LENGTH),
+        "action": str(ledger.action or ""),
+        "actionReason": clip(ledger.action_reason, MAX_MESSAGE_LENGTH),
+    }
+    entry.update((key, value) for key, value in words.items() if value)
     entry.update(spending_entry(ledger.spending, policy=policy, now=now))
     if pause is not None and pause.active(now.wall_ms):
         entry["restartPausedUntil"] = ENDLESS if pause.until_ms is None else format_ms(pause.until_ms)
@@ -144,7 +143,18 @@ def restore(name: str, status: Mapping[str, Any], *, slack_ms: int, now: Now) ->
             resource.put(_restored_bot(named, entry, last_sweep_ms, spending=spendings[named]))
             resource.layers[named] = str(entry.get("layer") or "")
     resource.former = {slug: spent for slug, spent in spendings.items() if slug not in resource.bots}
-    resource.firing = _standing(status) - BOT_ALERTS
+    resource.firing = _alert_names(status.get("firing")) - BOT_ALERTS
+    return resource
+
+
+def ending(name: str, status: Mapping[str, Any]) -> ResourceLedger:
+    """What ended under an earlier process without every sink knowing it, as a resource with nothing but that firing."""
+    resource = ResourceLedger(name=name, firing=_alert_names(status.get("ending")) - BOT_ALERTS)
+    for entry in _mappings(status.get("bots")):
+        ended = _alert_names(entry.get("ending")) & BOT_ALERTS
+        if ended and (slug := _slug(entry)):
+            resource.put(BotLedger(slug=slug, firing=frozenset(ended)))
+            resource.layers[slug] = str(entry.get("layer") or "")
     return resource
 
 
@@ -162,9 +172,10 @@ def _restored_bot(slug: str, entry: Mapping[str, Any], last_sweep_ms: int | None
     return BotLedger(
         slug=slug,
         ever_seen=was_healthy or last_seen_ms is not None,
+        seen_as=clip(text, MAX_TARGET_LENGTH) if isinstance(text := entry.get("seenAs"), str) else "",
         last_seen_ms=last_seen_ms,
         spending=spending,
-        firing=frozenset(_standing(entry) & BOT_ALERTS),
+        firing=frozenset(_alert_names(entry.get("firing")) & BOT_ALERTS),
     )
 
 
@@ -193,11 +204,6 @@ def _slug(entry: Mapping[str, Any]) -> str:
 
 def _mappings(value: object) -> Iterable[Mapping[str, Any]]:
     return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
-
-
-def _standing(entry: Mapping[str, Any]) -> set[AlertName]:
-    """What fires by the status, or may still be shown by a sink: until it is judged again, it fires."""
-    return _alert_names(entry.get("firing")) | _alert_names(entry.get("ending"))
 
 
 def _alert_names(value: object) -> set[AlertName]:

@@ -3,6 +3,7 @@
 import asyncio
 
 from healthheartbeat.core import alerts
+from healthheartbeat.core.resource import ResourceLedger
 from healthheartbeat.core.verdict import Outcome
 from healthheartbeat.runtime.watch import Watch
 from healthheartbeat.runtime.world import World
@@ -19,11 +20,11 @@ class Pager:
         self._world = world
         self._timer: asyncio.TimerHandle | None = None
 
-    def adopt(self) -> None:
-        """Take over what an earlier process left firing, by the status just read."""
+    def adopt(self, ending: ResourceLedger) -> None:
+        """Take over what an earlier process left firing, by the status just read; and `ending`, for it to be ended."""
         watch = self._watch
-        firing = alerts.firing(watch.resource, watch.policy)
-        self._world.pages.adopt(watch.resource.name, firing, now_ms=self._world.now().wall_ms)
+        left = [alert for of in (watch.resource, ending) for alert in alerts.firing(of, watch.policy)]
+        self._world.pages.adopt(watch.resource.name, tuple(left), now_ms=self._world.now().wall_ms)
 
     def soon(self) -> None:
         """Something began or ended: say so within moments."""

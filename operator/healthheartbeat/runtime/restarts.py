@@ -30,6 +30,7 @@ class Restarts:
     """The restarts of one resource, by its latest reading, never the one that a task began with.
 
     `list_pods(slug)` gives every pod that the bot's Service selects; `delete(pod)` sends one DELETE with its UID.
+    `fired` is called where a decision lets an alert begin or end.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Restarts:
         delete: Callable[[PodFacts], Awaitable[DeleteResult]],
         now: Callable[[], Now],
         call_timeout_ms: int,
+        fired: Callable[[], None] = lambda: None,
     ) -> None:
         self._view = view
         self._call_timeout_ms = call_timeout_ms
@@ -50,6 +52,7 @@ class Restarts:
         self._list_pods = list_pods
         self._delete = delete
         self._now = now
+        self._fired = fired
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.keys: deque[str] = deque(maxlen=KEYS_KEPT)
         """Keys of the attempts made here, whose outcome is known here better than in any status."""
@@ -105,6 +108,8 @@ class Restarts:
             after = restart.noted(before, decision)
             self._view.resource.put(after)
             self._announcer.decided(before, after)
+            if after.firing != before.firing:
+                self._fired()
 
     async def _restart(self, slug: str, sweep_start_ms: int) -> None:
         resource = self._view.resource

@@ -16,7 +16,7 @@ from healthheartbeat.core.reconcile import adopt
 from healthheartbeat.core.registry import Bot, Pod
 from healthheartbeat.core.resource import ResourceLedger
 from healthheartbeat.core.restart import late_delete_ms
-from healthheartbeat.core.status import restore
+from healthheartbeat.core.status import ending, restore
 from healthheartbeat.core.sweep import Sweep
 from healthheartbeat.core.verdict import Outcome, Verdict
 from healthheartbeat.runtime.announcer import Announcer
@@ -61,18 +61,19 @@ class Sweeper:
             may_write=leads,
             failed=lambda words: self._announcer.said("STATUS_NOT_WRITTEN", reason=words),
         )
+        self._pager = Pager(self.watch, world)
         self._restarts = Restarts(
             self.watch,
             writer=self._writer,
             announcer=self._announcer,
             list_pods=lambda slug: world.list_pods(namespace, self.watch.registry.bots[slug], self.watch.registry),
             delete=lambda pod: world.delete_pod(namespace, pod),
+            fired=self._pager.soon,
             call_timeout_ms=world.call_timeout_ms,
             now=world.now,
         )
         self._polls = Polls()
         self._at_close: list[str] = []
-        self._pager = Pager(self.watch, world)
         self._cold = True
         self._kill_switch: bool | None = None
         self.completed: Now | None = None
@@ -247,7 +248,7 @@ class Sweeper:
         if self._cold:
             watch.resource.take_over(restore(self.key, reading.status, slack_ms=slack_ms, now=now))
             watch.adopt_conditions(reading.status)
-            self._pager.adopt()
+            self._pager.adopt(ending(self.key, reading.status))
             if not watch.conditions:
                 self._writer.save()
             self._cold = False

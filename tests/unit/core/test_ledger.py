@@ -1,11 +1,14 @@
 """Misses, recoveries and silence of one bot: seed sections 9, 10 and 12; decisions 1, 3, 9 to 13 and 16."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from healthheartbeat.api.codes import AlertName, BotState, MissReason
-from healthheartbeat.core.ledger import BotLedger, Heard, Missed, PodLedger, Unjudged, record
+from healthheartbeat.core.ledger import BotLedger, Heard, Missed, Unjudged, record
 from healthheartbeat.core.verdict import Outcome
-from support.examples import DOUBT, LATE, SICK, SLUG, STRANGER, WELL, at, bot, down, ledger, pod, sweeps
+from support.examples import DOUBT, LATE, SICK, SLUG, STRANGER, WELL, at, bot, down, ledger, pod, streak, sweeps
 
 TWINS = bot(SLUG, "one", "two")
 
@@ -86,7 +89,7 @@ def test_a_page_from_before_a_cold_start_makes_the_bot_down_whatever_its_count()
 def test_a_bot_is_as_well_as_its_worst_pod() -> None:
     after, event = sweeps(ledger(), {"one": WELL, "two": SICK}, of=TWINS)
     assert isinstance(event, Missed)
-    assert after.pods == {"two": PodLedger(1, MissReason.HTTP_STATUS)}
+    assert after.pods == {"two": streak(1, MissReason.HTTP_STATUS)}
 
 
 def test_the_worst_pod_gives_the_reason() -> None:
@@ -123,7 +126,7 @@ def test_a_replacement_starts_without_its_predecessors_misses() -> None:
     sick, _ = sweeps(ledger(), *[SICK] * 3, of=bot(SLUG, "old"))
     after, _ = sweeps(sick, SICK, of=bot(SLUG, "new"))
     assert after.miss_count == 4
-    assert after.pods == {"new": PodLedger(1, MissReason.HTTP_STATUS)}
+    assert after.pods == {"new": streak(1, MissReason.HTTP_STATUS)}
     assert after.evidence(3) == frozenset()
 
 
@@ -230,7 +233,24 @@ def test_a_bot_of_which_nothing_is_known_yet_is_unknown() -> None:
 
 
 def test_a_streak_of_another_pod_survives_a_sweep_in_which_all_that_was_polled_was_well() -> None:
-    before = ledger(pods={"two": PodLedger(2, MissReason.TIMEOUT)})
+    before = ledger(pods={"two": streak(2, MissReason.TIMEOUT)})
     after, _ = record(before, TWINS, {"one": WELL}, threshold=3, now=at(0))
     assert after.pods == before.pods
     assert pod("two") in TWINS.pods
+
+
+@pytest.mark.parametrize(
+    ("moved", "target"),
+    [({"address": "10.0.0.2"}, ""), ({"port": 9}, ""), ({}, "another path")],
+    ids=["address", "port", "path"],
+)
+def test_misses_of_another_question_are_no_evidence_and_count_for_the_bot_all_the_same(
+    moved: dict[str, Any], target: str
+) -> None:
+    before, _ = sweeps(ledger(), SICK, SICK)
+    elsewhere = bot(SLUG, pods=(replace(pod(SLUG), **moved),), target=target)
+    after, _ = sweeps(before, SICK, of=elsewhere)
+    assert after.miss_count == 3
+    assert after.pods[SLUG].misses == 1
+    assert after.evidence(3) == frozenset()
+    assert sweeps(after, SICK, SICK, of=elsewhere)[0].evidence(3) == {SLUG}

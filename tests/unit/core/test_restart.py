@@ -7,10 +7,9 @@ import pytest
 from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import Action, AlertName, MissReason
 from healthheartbeat.core import restart
-from healthheartbeat.core.ledger import BotLedger, PodLedger
-from healthheartbeat.core.registry import Pod
+from healthheartbeat.core.ledger import BotLedger
 from healthheartbeat.core.restart import Decision, PodFacts
-from support.examples import SLUG, WINDOW_MS, at, bot, down, facts, ledger, policy, spent
+from support.examples import SICK, SLUG, WELL, WINDOW_MS, at, bot, down, facts, ledger, policy, spent, streak, sweeps
 from support.virtual_time import BORN_MS
 
 
@@ -123,9 +122,9 @@ def test_every_pod_with_evidence_is_deleted_and_the_others_are_left_alone() -> N
     half = down(
         SLUG,
         pods={
-            "one": PodLedger(3, MissReason.TIMEOUT),
-            "three": PodLedger(9, MissReason.HTTP_STATUS),
-            "two": PodLedger(2, MissReason.TIMEOUT),
+            "one": streak(3, MissReason.TIMEOUT),
+            "three": streak(9, MissReason.HTTP_STATUS),
+            "two": streak(2, MissReason.TIMEOUT),
         },
     )
     decision = decided(facts("one"), facts("two"), facts("three"), facts("four"), of=half)
@@ -150,32 +149,72 @@ def test_a_pod_is_refused_with_the_reason_said(changes: dict[str, Any], words: s
 
 def test_a_pod_that_was_asked_at_an_address_not_its_own_is_refused() -> None:
     """Whoever writes a Service's EndpointSlices can say that a pod is where nobody answers."""
-    asked = Pod(uid=SLUG, name="p", address="10.0.0.66", port=80)
-    hijacked = bot(SLUG, pods=(asked,))
+    hijacked = down(pods={SLUG: streak(3, address="10.0.0.66")})
 
     def told(*addresses: str) -> Decision:
-        pods = [facts(addresses=addresses)]
-        return restart.decide(down(), hijacked, pods, policy=policy(), storm=False, now=at(0))
+        return decided(facts(addresses=addresses), of=hijacked)
 
     decision = told("10.0.0.1", "fd00::1")
     assert decision.action is Action.RESTART_REFUSED
     assert decision.words == (
         f"pod {facts().name} was asked at 10.0.0.66, and its addresses are 10.0.0.1, fd00::1: "
-        f"the EndpointSlices of Service {hijacked.service} are wrong"
+        f"the EndpointSlices of Service {bot().service} are wrong"
     )
     assert told("10.0.0.1", "10.0.0.66").action is Action.RESTARTED
     assert told().action is Action.RESTARTED, "where its addresses are not known"
 
 
+@pytest.mark.parametrize(
+    ("pod_port", "ports", "words"),
+    [
+        (8080, {}, "and the Service leads to 8080"),
+        ("http", {"http": 8080, "other": 9}, "and the Service leads to 8080"),
+        ("http", {"other": 9}, "and it has none that is named http"),
+    ],
+)
+def test_a_pod_that_was_asked_at_a_port_not_its_services_is_refused(
+    pod_port: int | str, ports: dict[str, int], words: str
+) -> None:
+    """At its own address: a port is an EndpointSlice's word too."""
+
+    def asked_at(port: int) -> Decision:
+        silent, watched = down(pods={SLUG: streak(3, port=port)}), bot(SLUG, pod_port=pod_port)
+        return restart.decide(silent, watched, [facts(ports=ports)], policy=policy(), storm=False, now=at(0))
+
+    decision = asked_at(9)
+    assert decision.action is Action.RESTART_REFUSED
+    assert decision.words == (
+        f"pod {facts().name} was asked at port 9, {words}: the EndpointSlices of Service {bot().service} are wrong"
+    )
+    if 8080 in (pod_port, *ports.values()):
+        assert asked_at(8080).action is Action.RESTARTED
+
+
+def test_a_bot_that_was_pointed_elsewhere_is_refused_until_it_is_seen_well_there() -> None:
+    """A wrong Service, selector, port or path is somebody's mistake or malice: the pods found there are healthy."""
+    well, _ = sweeps(ledger(), WELL, of=bot(target="here"))
+    silent, _ = sweeps(well, SICK, SICK, SICK, of=bot(target="elsewhere"))
+    decision = early(silent, target="elsewhere")
+    assert decision == Decision(
+        action=Action.RESTART_REFUSED,
+        words="it was not seen healthy since its Service, selector, port or path changed: a restart mends none of them",
+    )
+    assert early(silent, target="here") is None
+    seen, _ = sweeps(silent, WELL, SICK, SICK, SICK, of=bot(target="elsewhere"))
+    assert early(seen, target="elsewhere") is None
+    unknown, _ = sweeps(ledger(), SICK, SICK, SICK, of=bot(target="elsewhere"))
+    assert early(unknown, target="elsewhere") is None, "seen healthy under a version that kept no target"
+
+
 def test_a_bot_answering_with_anothers_slug_is_refused() -> None:
-    stranger = down(pods={SLUG: PodLedger(3, MissReason.SLUG_MISMATCH)})
+    stranger = down(pods={SLUG: streak(3, MissReason.SLUG_MISMATCH)})
     decision = decided(facts(), of=stranger)
     assert decision.action is Action.RESTART_REFUSED
     assert "answers with another's slug" in decision.words
 
 
 def test_a_pod_without_the_port_to_be_asked_at_is_refused() -> None:
-    portless = down(pods={SLUG: PodLedger(3, MissReason.NO_ENDPOINTS)})
+    portless = down(pods={SLUG: streak(3, MissReason.NO_ENDPOINTS)})
     decision = decided(facts(), of=portless)
     assert decision.action is Action.RESTART_REFUSED
     assert decision.words == f"pod pod-{SLUG} has no port to be asked at, and a restart gives it none"
@@ -228,7 +267,7 @@ def test_a_replacement_is_judged_by_its_own_misses() -> None:
     decision = decided(facts("new"), of=down(SLUG, "gone"))
     assert decision.action is Action.AWAITING_RESTART
     assert decision.words == "the pod that missed is gone; its replacement is judged by its own misses"
-    younger = down(SLUG, pods={"new": PodLedger(2, MissReason.TIMEOUT)}, misses=7)
+    younger = down(SLUG, pods={"new": streak(2, MissReason.TIMEOUT)}, misses=7)
     decision = decided(facts("new"), of=younger)
     assert decision.words == "its pod has itself missed 2 of 3 polls"
 

@@ -8,12 +8,15 @@ import pytest
 
 from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import Action, AlertName, BotState
+from healthheartbeat.api.status import MAX_TARGET_LENGTH
 from healthheartbeat.api.times import format_ms
 from healthheartbeat.core import status
+from healthheartbeat.core.alerts import AlertKey
 from healthheartbeat.core.budget import Attempt, Spending
 from healthheartbeat.core.ledger import BotLedger
 from healthheartbeat.core.reconcile import adopt
 from healthheartbeat.core.resource import ResourceLedger
+from healthheartbeat.core.status import ending, render_bots
 from support.examples import (
     DOUBT,
     SICK,
@@ -280,3 +283,37 @@ def test_restarts_of_a_bot_that_we_do_not_have_are_kept_for_its_return() -> None
     assert adopted(ours, theirs) == (SLUG,)
     ours.enrol(registry(bot()))
     assert ours.bots[SLUG].spending == spent(2)
+
+
+def test_a_cold_start_knows_as_what_a_bot_was_last_seen_healthy() -> None:
+    healthy, _ = sweeps(BotLedger(slug=SLUG), WELL, of=bot(target="here"))
+    body = written(resource(healthy))
+    assert body["bots"][0]["seenAs"] == "here"
+    assert restored(body).bots[SLUG].seen_as == "here"
+    assert restored({"bots": [{"slug": SLUG, "seenAs": 3}]}).bots[SLUG].seen_as == ""
+    assert len(restored({"bots": [{"slug": SLUG, "seenAs": "x" * 99}]}).bots[SLUG].seen_as) == MAX_TARGET_LENGTH
+
+
+def test_what_ended_without_every_sink_knowing_is_listed_and_read_back_apart_from_what_fires() -> None:
+    made = resource(down(SLUG))
+    made.layers[SLUG] = "strategy"
+    standing = [
+        AlertKey(AlertName.BOT_DOWN, NAME, SLUG),
+        AlertKey(AlertName.RESTART_STUCK, NAME, SLUG),
+        AlertKey(AlertName.STORM, NAME, None),
+        AlertKey(AlertName.BOT_DOWN, NAME, "gone"),
+    ]
+    body = render_bots(made, pauses={}, policy=policy(), now=at(0), standing=standing)
+    (entry,) = body["bots"]
+    assert (entry["firing"], entry["ending"]) == ([AlertName.BOT_DOWN], [AlertName.RESTART_STUCK])
+    assert (body["firing"], body["ending"]) == ([], [AlertName.STORM])
+    left = ending(NAME, body)
+    assert left.firing == {AlertName.STORM}
+    assert {slug: one.firing for slug, one in left.bots.items()} == {SLUG: {AlertName.RESTART_STUCK}}
+    assert left.layers == {SLUG: "strategy"}
+    assert restored(body).bots[SLUG].firing == {AlertName.BOT_DOWN}
+
+
+def test_endings_that_cannot_be_read_are_none() -> None:
+    left = ending(NAME, {"ending": 3, "bots": [None, {"slug": "A", "ending": [AlertName.BOT_DOWN]}, {"ending": "x"}]})
+    assert (left.firing, left.bots) == (set(), {})

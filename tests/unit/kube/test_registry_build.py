@@ -67,7 +67,8 @@ def test_ready_is_what_is_not_said_to_be_unready(*, ready: bool | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("age_ms", "is_polled"), [(0, False), (119_999, False), (120_000, True), (10**9, True), (-60_000, False)]
+    ("age_ms", "is_polled"),
+    [(0, False), (119_999, False), (120_000, True), (10**9, True), (-5_000, False), (-5_001, True)],
 )
 def test_an_unready_pod_beside_a_ready_one_is_left_out_within_its_startup_grace(
     age_ms: int, *, is_polled: bool
@@ -422,3 +423,24 @@ def test_no_json_raises_and_no_bot_is_ever_lost_or_without_a_reason(
         assert len({pod.uid for pod in bot.pods}) == len(bot.pods)
         assert all(1 <= pod.port <= 65535 for pod in bot.pods)
     assert len({bot.service for bot in bots.values()}) == len(bots)
+
+
+def test_a_bots_target_changes_with_all_that_says_who_is_asked_and_for_what() -> None:
+    def target(spec: dict[str, Any], **options: Any) -> str:
+        return built(configuration(**spec), [service("a", **options), service("b")], []).registry.bots["a"].target
+
+    as_it_is = target(ONE)
+    assert as_it_is == target({**ONE, "missedHeartbeatsToAlert": 5})
+    others = [
+        target({**ONE, "probe": {"port": 81}}),
+        target({**ONE, "probe": {"port": 80, "path": "/health/{slug}"}}),
+        target({**ONE, "bots": [{"slug": "a", "service": "b"}]}),
+        target(ONE, selector={"app": "another"}),
+    ]
+    assert len({as_it_is, *others}) == 5
+    assert built(configuration(**ONE), [], []).registry.bots["a"].target == "", "nobody is asked"
+
+
+def test_a_bot_knows_its_pods_own_port_by_its_service() -> None:
+    assert bot_a().pod_port == 8080
+    assert built(configuration(**ONE), [], []).registry.bots["a"].pod_port == 0

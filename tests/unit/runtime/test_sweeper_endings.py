@@ -52,9 +52,11 @@ async def test_a_page_whose_end_died_with_its_process_is_ended_by_the_next() -> 
         await asyncio.sleep(1)
         assert world.entry("a")["state"] == BotState.HEALTHY
     sink.dead = False
+    sink.batches.clear()
     async with process(of, sink) as world:
         await asyncio.sleep(1)
         assert sink.firing() == set()
+        assert {what for _, what, _ in sink.said()} == {"resolved"}, "nobody is paged anew"
         await world.sweeps(1)
         await asyncio.sleep(1)
         assert not world.entry("a").keys() & {"firing", "ending"}

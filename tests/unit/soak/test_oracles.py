@@ -107,7 +107,7 @@ def test_a_restart_that_no_report_tells_of_is_found() -> None:
 @pytest.mark.parametrize(
     "pages",
     [
-        [(0, frozenset()), (90_000, frozenset())],
+        [(0, frozenset())],
         [(0, frozenset({(EXHAUSTED, "soak-08")})), (5400, PAGED), (8400, frozenset()), (90_000, frozenset())],
         [(0, frozenset()), (5400, PAGED | {("HEALTH_HEARTBEAT_SILENT", None)}), (8400, frozenset())],
     ],

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from healthheartbeat.adapters.kube.client import KubeClient
 from healthheartbeat.adapters.kube.errors import ApiError, ApiUnavailable, Conflict, Forbidden, NotFound
-from healthheartbeat.adapters.kube.json_access import mapping, mappings, text
+from healthheartbeat.adapters.kube.json_access import mapping, mappings, port_number, text
 from healthheartbeat.adapters.kube.kinds import PODS
 from healthheartbeat.api import times
 from healthheartbeat.core.restart import PodFacts
@@ -92,6 +92,7 @@ def pod_facts(pod: Mapping[str, Any], other_selectors: Mapping[str, Mapping[str,
             if selector and all(labels.get(key) == value for key, value in selector.items())
         ),
         addresses=_addresses(status),
+        ports=_ports(mapping(pod.get("spec"))),
     )
 
 
@@ -104,6 +105,18 @@ def _addresses(status: Mapping[str, Any]) -> tuple[str, ...]:
         except ValueError:
             continue
     return tuple(found)
+
+
+def _ports(spec: Mapping[str, Any]) -> dict[str, int]:
+    """Its TCP ports by name, found as the EndpointSlice controller does: of the first container that has one."""
+    found: dict[str, int] = {}
+    sidecars = [one for one in mappings(spec.get("initContainers")) if one.get("restartPolicy") == "Always"]
+    for container in (*mappings(spec.get("containers")), *sidecars):
+        for port in mappings(container.get("ports")):
+            number = port_number(port.get("containerPort"))
+            if number is not None and port.get("protocol", "TCP") == "TCP":
+                found.setdefault(text(port.get("name")), number)
+    return found
 
 
 async def delete_pod(client: KubeClient, namespace: str, name: str, uid: str, timeout_s: float) -> DeleteResult:

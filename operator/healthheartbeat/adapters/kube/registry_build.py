@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from hashlib import blake2b
+from typing import Any, Final
 
 from healthheartbeat.adapters.kube import endpoints, roll, service_ports
 from healthheartbeat.adapters.kube.endpoints import Endpoint, Endpoints
@@ -14,6 +15,8 @@ from healthheartbeat.core.clock import Now
 from healthheartbeat.core.registry import Bot, Pod, Registry
 
 RawObject = Mapping[str, Any]
+CLOCKS_APART_MS: Final = 5_000
+"""A pod may be born this much in our future, since clocks differ a little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,16 +115,20 @@ def _bot(
             f"bot {settings.slug}: without port {settings.port}, so that they miss: pods {', '.join(portless)}"
         )
     other = claims.get(settings.service)
+    path = joined.config.spec.probe.path.replace(names.SLUG_PLACEHOLDER, settings.slug)
+    selector = texts(mapping((service or {}).get("spec")).get("selector"))
     return Bot(
         slug=settings.slug,
         service=settings.service,
-        path=joined.config.spec.probe.path.replace(names.SLUG_PLACEHOLDER, settings.slug),
+        path=path,
         layer=settings.layer or "",
         auto_restart=settings.auto_restart,
         max_decision_age_s=settings.max_decision_age_s,
         startup_grace_ms=settings.startup_grace_s * 1000,
         pods=pods,
-        selector=texts(mapping((service or {}).get("spec")).get("selector")),
+        selector=selector,
+        pod_port=0 if service is None else service_ports.of_pods(settings.port, service),
+        target=_digest(settings.service, sorted(selector.items()), settings.port, path) if selector else "",
         unpolled_words=words,
         claimed_words=(
             f"Service {settings.service} is a bot of HealthHeartbeat {joined.config.namespace}/{other} too: "
@@ -132,14 +139,21 @@ def _bot(
     ), problems
 
 
+def _digest(*what: object) -> str:
+    return blake2b(repr(what).encode(), digest_size=6).hexdigest()
+
+
 def _young(behind: Endpoints, grace_ms: int, pod_created_ms: Mapping[str, int], now: Now) -> set[str]:
-    """Pods still starting while another serves: a rolling update is no failure. A pod of unknown age is not young."""
+    """Pods still starting while another serves: a rolling update is no failure. A pod of unknown age is not young, nor
+    is one that is born in our future: one of the clocks is wrong, and it may be dead.
+    """
     if not any(pod.ready for pod in behind.pods.values()):
         return set()
+    ages_ms = {uid: now.wall_ms - born_ms for uid, born_ms in pod_created_ms.items()}
     return {
         uid
         for uid, pod in behind.pods.items()
-        if not pod.ready and uid in pod_created_ms and now.wall_ms - pod_created_ms[uid] < grace_ms
+        if not pod.ready and uid in ages_ms and -CLOCKS_APART_MS <= ages_ms[uid] < grace_ms
     }
 
 
