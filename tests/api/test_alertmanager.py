@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -21,6 +20,8 @@ from healthheartbeat.api.codes import AlertName
 from healthheartbeat.core.alerts import Alert
 from support.alertmanager import Alertmanager, running
 from support.sinks import DOWN, RESOURCE, alert
+
+pytestmark = pytest.mark.usefixtures("alerting")
 
 DEADLINE_S = 15.0
 
@@ -262,7 +263,6 @@ def test_people_are_told_once_that_it_fires_and_once_that_it_is_resolved(tmp_pat
     asyncio.run(story())
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")
 def test_promtool_reads_the_metrics_and_minds_only_the_seeds_own_unit() -> None:
     metrics = Metrics()
     metrics.register(RESOURCE, {"strat.a": "strategy", "strat.b": ""})

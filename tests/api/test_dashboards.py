@@ -27,7 +27,7 @@ LAYERS = {"risk.limits": "risk", "risk.votes": "risk", "exec.router": "execution
 BUDGET = 3
 LIVENESS, RESTARTS = load()
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("alerting")]
 
 NEEDS_A_FAULT = {
     LIVENESS.title: {"Bots that are not healthy", "Missed polls a minute, by bot", "Most missed", "Pages by alert"},
@@ -133,10 +133,7 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def story(
-    apiserver: ApiServer, alerting: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Story]:
-    del alerting  # installed
+def story(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("dashboards")
     crd.install(apiserver)
     with ExitStack() as stack:

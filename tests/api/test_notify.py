@@ -25,6 +25,8 @@ from support.alertmanager import running
 from support.receiver import receiving
 from support.sinks import RESOURCE, alert
 
+pytestmark = pytest.mark.usefixtures("alerting")
+
 DEADLINE_S = 20.0
 TIMING = Timing(timeout_s=5.0, backoff_first_s=0.1, backoff_last_s=0.3)
 PROGRAM = [sys.executable, "-m", "healthheartbeat.cli.main", "test-page"]

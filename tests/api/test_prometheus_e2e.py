@@ -18,8 +18,10 @@ import pytest
 
 from harness.apiserver import ApiServer
 from support import kube_api, prometheus
-from support.alertmanager import Alertmanager, require
+from support.alertmanager import Alertmanager
 from support.prometheus import Prometheus
+
+pytestmark = pytest.mark.usefixtures("alerting")
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "manifests" / "prometheus"
@@ -168,7 +170,6 @@ def stage(apiserver: ApiServer, tmp_path: Path) -> Iterator[Stage]:
 @pytest.fixture
 def alertmanager(tmp_path: Path) -> Iterator[Alertmanager]:
     """One with our inhibit rules."""
-    require()
     folder = tmp_path / "alertmanager"
     folder.mkdir()
     found = Alertmanager(folder, prefix="", webhook="http://127.0.0.1:9/")

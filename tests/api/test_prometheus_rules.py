@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
-from support.alertmanager import Alertmanager, require
+from support.alertmanager import Alertmanager
+
+pytestmark = pytest.mark.usefixtures("alerting")
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "manifests" / "prometheus"
@@ -89,7 +91,6 @@ def test_the_prometheusrule_is_the_rules() -> None:
 @pytest.fixture
 def alertmanager(tmp_path: Path) -> Iterator[Alertmanager]:
     """One with our inhibit rules."""
-    require()
     found = Alertmanager(tmp_path, prefix="", webhook="http://127.0.0.1:9/")
     with (tmp_path / "alertmanager.yml").open("a") as config:
         config.write(INHIBIT)

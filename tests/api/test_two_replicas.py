@@ -32,7 +32,7 @@ AWAKE_S = 5.0
 """How long a replica that was frozen is watched after it woke up."""
 BUDGET = 2
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("alerting")]
 
 Alerts = frozenset[tuple[str, str | None]]
 

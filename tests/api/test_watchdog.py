@@ -21,6 +21,8 @@ from support import kube_api
 from support.alertmanager import Alertmanager, running
 from support.reports import report
 
+pytestmark = pytest.mark.usefixtures("alerting")
+
 PROGRAM = [sys.executable, "-m", "healthheartbeat.cli.main"]
 SECRET = "hunter2"
 SILENT = ("HEALTH_HEARTBEAT_SILENT", None)

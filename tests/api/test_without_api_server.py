@@ -21,7 +21,7 @@ AT_ONCE_S = 6.0
 """The longest pause between two tries to watch, and a second to sweep."""
 
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("alerting")]
 
 
 @pytest.fixture(scope="module")

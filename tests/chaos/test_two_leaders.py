@@ -7,7 +7,7 @@ import pytest
 from chaos import leaders, oracle_pages, oracle_reports
 from chaos.forms import some
 from chaos.run import Fault
-from chaos.verdicts import RESTARTS, Oracle, Runs, play
+from chaos.verdicts import END, RESTARTS, Oracle, Runs, play
 from harness.apiserver import ApiServer
 from support import crd
 
@@ -15,6 +15,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 PROMISES: dict[str, Oracle] = {
     **RESTARTS,
+    **END,
     "it wakes": leaders.never_frozen,
     "the woken one does no more than was written ahead": leaders.acts_after_waking,
     "reports come in sequence": oracle_reports.out_of_sequence,

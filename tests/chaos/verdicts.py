@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvloop
 
-from chaos import oracle_pages, oracle_reports, oracle_restarts
+from chaos import oracle_end, oracle_pages, oracle_reports, oracle_restarts
 from chaos.record import Record
 from chaos.run import Fault, Run, Town, town
 from harness.apiserver import ApiServer
@@ -86,4 +86,8 @@ PAGES = {
     "who is down is paged about": oracle_pages.not_paged,
     "nobody is paged for nothing": oracle_pages.paged_for_nothing,
 }
-ORACLES: dict[str, Oracle] = {**RESTARTS, **REPORTS, **PAGES}
+END = {
+    "the last status is the undisturbed run's": oracle_end.status_differs,
+    "whoever is there at the end says itself what fires": oracle_end.last_word,
+}
+ORACLES: dict[str, Oracle] = {**RESTARTS, **REPORTS, **PAGES, **END}

@@ -1,6 +1,6 @@
 """What the cluster tests share: the CRD, an Alertmanager as the witness of pages, an operator for all namespaces."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ def definition(cluster: Cluster) -> None:
 
 
 @pytest.fixture(scope="session")
-def pager(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Pager:
+def pager(cluster: Cluster, alerting: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Pager:
     """A real Alertmanager in the node's network."""
+    assert alerting
     return Pager(cluster, tmp_path_factory.mktemp("alertmanager"))
 
 

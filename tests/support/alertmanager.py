@@ -1,8 +1,6 @@
 """A real Alertmanager on loopback: Debian's `prometheus-alertmanager`, one process a test, gone afterwards."""
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -12,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 PROGRAM = "prometheus-alertmanager"
 START_S = 20.0
@@ -99,19 +95,9 @@ class Alertmanager:
         return {(alert["labels"]["alertname"], alert["labels"].get("slug")) for alert in self.alerts()}
 
 
-def require() -> None:
-    """Skip where there is no Alertmanager; with CI=true fail instead."""
-    if shutil.which(PROGRAM) is None:
-        words = f"{PROGRAM} is not installed (Debian: apt-get install {PROGRAM})"
-        if os.environ.get("CI") == "true":
-            pytest.fail(words)
-        pytest.skip(words)
-
-
 @contextmanager
 def running(folder: Path, *, prefix: str = "", webhook: str = NOBODY) -> Iterator[Alertmanager]:
-    """An Alertmanager that answers; `webhook` is told of every change of every alert. Skips as `require`."""
-    require()
+    """An Alertmanager that answers; `webhook` is told of every change of every alert."""
     found = Alertmanager(folder, prefix=prefix, webhook=webhook)
     found.start()
     try:

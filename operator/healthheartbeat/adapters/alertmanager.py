@@ -9,6 +9,7 @@ import aiohttp
 import structlog
 from yarl import URL
 
+from healthheartbeat.adapters.outgoing import open_session
 from healthheartbeat.adapters.page import Page, RefusedError, SinkError
 from healthheartbeat.api.text import clip
 from healthheartbeat.api.times import format_ms
@@ -17,8 +18,6 @@ MAX_ANSWER_BYTES: Final = 4096
 MAX_WORDS: Final = 200
 _REFUSALS: Final = frozenset({400, 413, 422})
 """Statuses by which a server refuses what was sent, rather than us or everybody."""
-
-
 CLOCKS_APART_MS: Final = 30_000
 """Clocks that differ by less are the same; an alert lives for minutes."""
 
@@ -92,13 +91,7 @@ class AlertmanagerSink:
             self._session = None
 
     def _open(self) -> aiohttp.ClientSession:
-        # The channel bounds the time of a batch as a whole; aiohttp's own timeout would only round it up.
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(force_close=True, limit=0),
-            timeout=aiohttp.ClientTimeout(total=None),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "healthheartbeat"},
-        )
+        self._session = open_session(connections=0)
         return self._session
 
 

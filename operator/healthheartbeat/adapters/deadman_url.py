@@ -11,6 +11,7 @@ import aiohttp
 import structlog
 from yarl import URL
 
+from healthheartbeat.adapters.outgoing import open_session
 from healthheartbeat.api.text import clip
 
 TIMEOUT_S: Final = 5.0
@@ -52,12 +53,7 @@ class DeadmanUrl:
 
     async def run(self) -> None:
         """Ping when asked, until cancelled."""
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(force_close=True),
-            timeout=aiohttp.ClientTimeout(total=None),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "healthheartbeat"},
-        ) as session:
+        async with open_session() as session:
             while True:
                 await self._wanted.wait()
                 self._wanted.clear()

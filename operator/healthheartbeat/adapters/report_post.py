@@ -14,6 +14,7 @@ import aiohttp
 import structlog
 from yarl import URL
 
+from healthheartbeat.adapters.outgoing import open_session
 from healthheartbeat.adapters.secret_file import SecretError, SecretFile
 from healthheartbeat.api.text import clip
 
@@ -93,13 +94,7 @@ class ReportPoster:
 
     async def run(self) -> None:
         """Deliver until cancelled."""
-        async with aiohttp.ClientSession(
-            # A kept connection may be dead by the time it is needed, and a report may not find that out first.
-            connector=aiohttp.TCPConnector(force_close=True),
-            timeout=aiohttp.ClientTimeout(total=None),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "healthheartbeat"},
-        ) as session:
+        async with open_session() as session:
             while True:
                 await self._wake.wait()
                 self._wake.clear()

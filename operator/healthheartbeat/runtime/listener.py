@@ -39,6 +39,13 @@ def listening(
     return serving(_answering(routes), bounds, host=host, port=port)
 
 
+def only(*methods: str) -> web.Response:
+    """What is said to any other method."""
+    response = json_response({"error": f"only {' and '.join(methods)} answered here"}, status=405)
+    response.headers["Allow"] = ", ".join(methods)
+    return response
+
+
 def _answering(routes: Mapping[str, Handler]) -> Handler:
     """One handler for all paths, whose every answer is JSON or what a route makes, and the connection's last."""
 
@@ -57,9 +64,7 @@ async def _answer(routes: Mapping[str, Handler], request: web.BaseRequest) -> we
     if handler is None:
         return json_response({"error": f"there is nothing here; there is {', '.join(sorted(routes))}"}, status=404)
     if request.method not in {"GET", "HEAD"}:
-        response = json_response({"error": "only GET and HEAD are answered here"}, status=405)
-        response.headers["Allow"] = "GET, HEAD"
-        return response
+        return only("GET", "HEAD")
     try:
         return await handler(request)
     except RequestError as error:

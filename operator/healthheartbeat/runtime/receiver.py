@@ -21,7 +21,7 @@ from healthheartbeat.adapters.watchdog_metrics import WatchdogMetrics
 from healthheartbeat.runtime.bounded_server import Bounds, serving
 from healthheartbeat.runtime.clock import Clock
 from healthheartbeat.runtime.deadman import Deadman, TooManyError
-from healthheartbeat.runtime.listener import json_response
+from healthheartbeat.runtime.listener import json_response, only
 
 # A report on a thousand bots that all miss has some 250 KiB.
 BOUNDS: Final = Bounds(connections=256, connection_s=15.0, line_bytes=8190, body_bytes=2**20, linger_s=1.0)
@@ -74,13 +74,13 @@ class Receiver:
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         if (get := self._gets.get(request.path)) is not None:
-            return await get() if request.method in {"GET", "HEAD"} else _only("GET, HEAD")
+            return await get() if request.method in {"GET", "HEAD"} else only("GET", "HEAD")
         take = self._posts.get(request.path)
         if take is None:
             there = ", ".join(sorted([*self._gets, *self._posts]))
             return json_response({"error": f"there is nothing here; there is {there}"}, status=404)
         if request.method != "POST":
-            return _only("POST")
+            return only("POST")
         # The body of a stranger is not even read.
         if not self._secret.accepts(request.headers.get("Authorization", "")):
             self._metrics.refuse("unauthorized")
@@ -122,9 +122,3 @@ class Receiver:
 def receiving(receiver: Receiver, *, host: str, port: int) -> AbstractAsyncContextManager[int]:
     """Answer while the context lasts; yields the port, found where `port` is 0. Raises OSError."""
     return serving(receiver.answer, BOUNDS, host=host, port=port)
-
-
-def _only(methods: str) -> web.Response:
-    response = json_response({"error": f"only {methods} is answered here"}, status=405)
-    response.headers["Allow"] = methods
-    return response
