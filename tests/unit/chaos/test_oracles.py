@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from chaos.record import BOT_DOWN, Call, Life, Page, Poll, Record, SeenPod, StatusWrite
-from chaos.run import PLANS
+from chaos import oracle_end
+from chaos.record import BOT_DOWN, EXHAUSTED, Call, Life, Page, Poll, Record, SeenPod, StatusWrite
+from chaos.run import END, FIRING, PLANS, THRESHOLD
 from chaos.verdicts import ORACLES
 
 BEGAN_S, SWEEPS, BROKEN_SWEEP = 1000.0, 8, 3
@@ -37,6 +38,7 @@ class Story:
                 self._born(plan.slug, number, "ok", BEGAN_S)
         for sweep in range(1, SWEEPS + 1):
             self._sweep(sweep)
+        self.page("looping", BEGAN_S + SWEEPS, 300.0, name=EXHAUSTED)
         self.write_log()
 
     def write_log(self) -> None:
@@ -52,15 +54,33 @@ class Story:
     def write_status(self, at_s: float, pending: dict[str, list[str]]) -> None:
         """Have the process write its status, with these restarts pending."""
         self._call("PATCH", "/apis/g/v1/namespaces/n/healthheartbeats/hh/status", at_s, {})
-        bots: list[dict[str, Any]] = []
-        for plan in PLANS:
-            due = {"pendingRestart": {"pods": pending[plan.slug]}} if plan.slug in pending else {}
-            bots.append({"slug": plan.slug, "restartTimes": list(self._spent.get(plan.slug, ())), **due})
-        self.record.statuses.append(StatusWrite(at_s=at_s, process=0, status={"bots": bots}))
+        bots = [self._bot(plan.slug, pending) for plan in PLANS]
+        bad = sum(bot["missCount"] > 0 for bot in bots)
+        status = {
+            "totalBots": len(bots),
+            "healthyBots": len(bots) - bad,
+            "unhealthyBots": bad,
+            "downBots": sum(bot["state"] == "Down" for bot in bots),
+            "conditions": [{"type": name, "status": word} for name, word in oracle_end.CONDITIONS.items()],
+            "lastReport": self.reports[-1],
+            "bots": bots,
+        }
+        self.record.statuses.append(StatusWrite(at_s=at_s, process=0, status=status))
 
-    def page(self, slug: str, at_s: float, lasts_s: float) -> None:
-        """Have the process send one word about a bot that is down; `lasts_s` 0: it is resolved."""
-        labels = {"alertname": BOT_DOWN, "slug": slug}
+    def _bot(self, slug: str, pending: dict[str, list[str]]) -> dict[str, Any]:
+        misses = self._missed[slug]
+        bot: dict[str, Any] = {"slug": slug, "missCount": misses, "restartTimes": list(self._spent.get(slug, ()))}
+        bot["state"] = "Down" if misses >= THRESHOLD else "Missing" if misses else "Healthy"
+        if misses >= THRESHOLD:
+            bot |= {"action": END[slug][1], "reason": "ConnectionFailed"}
+            bot["firing"] = [name for name, whose in FIRING if whose == slug]
+        if slug in pending:
+            bot["pendingRestart"] = {"pods": pending[slug]}
+        return bot
+
+    def page(self, slug: str, at_s: float, lasts_s: float, *, name: str = BOT_DOWN) -> None:
+        """Have the process send one word about a bot: that it is down, or `name`; with `lasts_s` 0 that it ended."""
+        labels = {"alertname": name, "slug": slug}
         self.record.pages.append(Page(at_s=at_s, process=0, labels=labels, ends_s=at_s + lasts_s))
 
     def pod(self, slug: str) -> SeenPod:
@@ -147,6 +167,10 @@ def _nobody_told(story: Story) -> None:
     story.record.pages = [page for page in story.record.pages if page.key[1] != "paused"]
 
 
+def _a_successor_that_is_silent(story: Story) -> None:
+    story.record.statuses[-1].process = 1
+
+
 BROKEN: dict[str, Callable[[Story], None]] = {
     "no pod is deleted without its own evidence": lambda story: story.delete(story.pod("crashed"), BEGAN_S + 3.2),
     "no pod is deleted but by its UID, and none that is not to be": lambda story: story.delete(
@@ -165,6 +189,8 @@ BROKEN: dict[str, Callable[[Story], None]] = {
     "no page is resolved but by recovery": lambda story: story.page("paused", BEGAN_S + 6, 0.0),
     "who is down is paged about": _nobody_told,
     "nobody is paged for nothing": lambda story: story.page("well", BEGAN_S + 6, 300.0),
+    "the last status is the undisturbed run's": lambda story: story.write_status(BEGAN_S + 9, {"crashed": ["uid-1"]}),
+    "whoever is there at the end says itself what fires": _a_successor_that_is_silent,
 }
 
 
