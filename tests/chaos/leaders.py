@@ -1,10 +1,10 @@
-"""Two operators that want to lead: the first is frozen at one of its writes, until the other has taken over."""
+"""Two operators that want to lead: the first is frozen at one of its calls, until the other has taken over."""
 
 import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -19,11 +19,30 @@ from harness.processes import tail
 FIRST, SECOND = 0, 1
 
 
-def at_write(call: Call, moment: str) -> Fault:
-    """SIGSTOP of the first process with its write of the same number, at a `moment` of MOMENTS."""
-    number = call.write
-    hits: Callable[[Call], bool] = lambda other: other.process == FIRST and other.write >= number  # noqa: E731
-    return Fault(name=f"{moment} {number}", hits=hits, strike=MOMENTS[moment])
+def at_writes(calls: Sequence[Call]) -> list[Fault]:
+    """SIGSTOP of the first process with each of the writes of an undisturbed run, at each of MOMENTS."""
+    writes = sum(bool(call.write) for call in calls if call.process == FIRST)
+    return [_at_nth(number, moment, write=True) for number in range(1, writes + 1) for moment in MOMENTS]
+
+
+def at_reads(calls: Sequence[Call]) -> list[Fault]:
+    """The same with each of its reads but watches, which have no reply to be before or after."""
+    reads = sum(not call.write and not call.watch for call in calls if call.process == FIRST)
+    return [_at_nth(number, moment, write=False) for number in range(1, reads + 1) for moment in MOMENTS]
+
+
+def _at_nth(number: int, moment: str, *, write: bool) -> Fault:
+    """At the write or read of that number; of each four of them at the first, second and third, since no two runs make
+    quite as many, and each fault is to strike.
+    """
+    left = [max(1, number * 3 // 4)]
+
+    def hits(call: Call) -> bool:
+        counts = call.process == FIRST and bool(call.write) == write and not call.watch
+        left[0] -= counts
+        return counts and left[0] == 0
+
+    return Fault(name=f"frozen {moment} {'write' if write else 'read'} {number}", hits=hits, strike=MOMENTS[moment])
 
 
 @dataclass
@@ -111,6 +130,6 @@ def _pair(run: Run) -> Pair:
 
 
 MOMENTS: dict[str, Callable[[Run], Strike]] = {
-    "frozen after the reply to write": _after,
-    "frozen before the reply to write": _before_the_reply,
+    "after the reply to": _after,
+    "before the reply to": _before_the_reply,
 }

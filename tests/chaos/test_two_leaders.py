@@ -1,4 +1,4 @@
-"""The leader of two is frozen at one of its writes, for longer than its Lease holds, and wakes when the other leads."""
+"""The leader of two is frozen at one of its calls, for longer than its Lease holds, and wakes when the other leads."""
 
 from collections.abc import Iterator
 
@@ -31,9 +31,9 @@ def frozen(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> It
     fault = Fault(name="undisturbed")
     undisturbed = play(apiserver, tmp_path_factory.mktemp("pair"), [fault], run=leaders.Pair)
     assert undisturbed.unfinished() == []
-    writes = [call for call in undisturbed.records[0].calls if call.write and call.process == leaders.FIRST]
-    faults = [leaders.at_write(call, moment) for call in writes for moment in leaders.MOMENTS]
-    runs = play(apiserver, tmp_path_factory.mktemp("frozen"), some(faults, at_most=8), run=leaders.Pair)
+    calls = undisturbed.records[0].calls
+    faults = [*some(leaders.at_writes(calls), at_most=8), *some(leaders.at_reads(calls), at_most=4)]
+    runs = play(apiserver, tmp_path_factory.mktemp("frozen"), faults, run=leaders.Pair)
     yield runs
     print(runs.figures())  # noqa: T201 - for docs/reliability.md
 

@@ -1,7 +1,7 @@
 """The seed's failure-injection recipes (section 19) and ours on a real node, by what users see: status, pods, pages.
 
-Each is a scenario of `make chaos`, which says what it injects and expects. The others (the API server slow, its etcd
-killed, the watch cut) have tests of their own in tests/api/test_without_api_server.py.
+Each is a scenario of `make chaos`, which says what it injects and expects. Longer outages of the API server have tests
+of their own in tests/api/test_without_api_server.py.
 """
 
 from collections.abc import Callable
@@ -67,6 +67,18 @@ def test_a_bot_that_dies_while_the_api_server_is_away_is_paged_about_at_once_and
     played: Played,
 ) -> None:
     played("API_SERVER_AWAY")
+
+
+def test_sweeps_pages_and_restarts_go_on_when_etcd_is_killed_and_started_again(played: Played) -> None:
+    played("ETCD_RESTART")
+
+
+def test_no_sweep_waits_for_a_slow_api_server(played: Played) -> None:
+    played("SLOW_API")
+
+
+def test_what_changes_while_watches_are_cut_is_swept_with_soon(played: Played) -> None:
+    played("WATCH_CUT")
 
 
 def test_a_page_outlives_the_leader_that_sent_it(played: Played) -> None:

@@ -56,7 +56,7 @@ class Watched(FakeCluster):
 
 @dataclass
 class Sink(FakeSink):
-    """Hands every resolved page over to `judge`, when it has arrived."""
+    """Tells the machine of every page that has arrived."""
 
     machine: "Operators | None" = None
 
@@ -64,8 +64,7 @@ class Sink(FakeSink):
         super()._take(now, pages)
         assert self.machine is not None
         for page in pages:
-            if page.resolved:
-                self.machine.judge_resolved(page)
+            self.machine.arrived(page)
 
 
 class Process(MadeProcess):
@@ -131,6 +130,7 @@ class Operators(RuleBasedStateMachine):
         self.well_since = {"one": 0.0, "two": 0.0}
         self.dead_since: dict[str, float] = {}
         self.fired: set[str] = set()
+        self.begun: defaultdict[str, set[int]] = defaultdict(set)
         self.pages = 0
         self.swept_s = 0.0
         self.broken: list[str] = []
@@ -265,12 +265,19 @@ class Operators(RuleBasedStateMachine):
                 self.fired.add(slug)
                 self.pages += 1
 
-    def judge_resolved(self, page: Page) -> None:
-        """Nothing is resolved but what answered well between its page and its end."""
+    def arrived(self, page: Page) -> None:
+        """Nothing is resolved but what answered well between its page and its end.
+
+        Who ends what an earlier process had ended has fired nothing itself: then the earlier one's page counts.
+        """
         slug = page.key.slug
         if page.key.name is not AlertName.BOT_DOWN or slug is None:
             return
-        begin_s, end_s = ((at_ms - BORN_MS) / 1000 for at_ms in (page.starts_at_ms, page.ends_at_ms))
+        if not page.resolved:
+            self.begun[slug].add(page.starts_at_ms)
+            return
+        begin_ms = max((at_ms for at_ms in self.begun[slug] if at_ms <= page.starts_at_ms), default=BORN_MS)
+        begin_s, end_s = ((at_ms - BORN_MS) / 1000 for at_ms in (begin_ms, page.ends_at_ms))
         if not any(begin_s - INTERVAL_S <= at_s <= end_s + 0.01 for at_s in self.cluster.answers[slug]):
             self.broken.append(f"{slug} is resolved, and did not answer from {begin_s:.2f} s to {end_s:.2f} s")
 

@@ -57,8 +57,9 @@ class HostileServer:
         while not self._stop.is_set():
             try:
                 connection, _ = self._listener.accept()
-            except OSError:
-                return
+            except OSError:  # the end; or, where a test has used up all descriptors, a call that needs one even to wait
+                self._stop.wait(0.01)
+                continue
             self.accepted += 1
             self._connections.add(connection)
             self._start(self._serve, connection)

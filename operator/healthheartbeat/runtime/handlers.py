@@ -5,7 +5,6 @@ delete, and the resource's own part stays its author's.
 """
 
 import asyncio
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
@@ -34,10 +33,28 @@ class EndlessBackoffs:
             yield BACKOFFS_S[-1]
 
 
+class NoDiffs(kopf.DiffBaseStorage):
+    """No record of what a resource was, for there is no handler of changes.
+
+    kopf would copy the whole resource, status and all, at each event; and every status that we write is one.
+    """
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Nothing."""
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: Any) -> None:
+        """Nothing."""
+
+    def store(self, **_: Any) -> None:
+        """Nothing is kept."""
+
+
 def settings(*, namespaced: bool) -> kopf.OperatorSettings:
     """Kopf's settings, as a watch alone needs them."""
     made = kopf.OperatorSettings()
     made.posting.enabled = False
+    made.persistence.diffbase_storage = NoDiffs()
     made.scanning.disabled = namespaced
     made.watching.server_timeout = WATCH_S
     made.watching.client_timeout = WATCH_S + 10
@@ -87,6 +104,7 @@ def registry(teller: Teller, client: KubeClient) -> kopf.OperatorRegistry:
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=handlers, id="watch")
     async def watch(type: str | None, body: Mapping[str, Any], **_: Any) -> None:  # noqa: A002 - kopf's name for it
-        (teller.lost if type == "DELETED" else teller.saw)(copy.deepcopy(dict(body)))
+        # Not a copy: kopf decodes each event anew, and nobody changes it.
+        (teller.lost if type == "DELETED" else teller.saw)(dict(body))
 
     return handlers
