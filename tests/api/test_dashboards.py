@@ -341,4 +341,4 @@ def test_sweeps_and_polls_are_timed_and_come_once_a_second(story: Story) -> None
             ((_, values),) = answer
             assert 0 < values[-1] <= most
     ((_, sweeps),) = panels["Sweeps a minute"]["A"]
-    assert 10 < sweeps[-1] <= 61
+    assert 10 < sweeps[-1] <= 70  # Prometheus goes by the first and last sample of a few seconds

@@ -5,29 +5,27 @@ Everything runs in a network namespace of its own, since an EndpointSlice may no
 
 import argparse
 import asyncio
+import contextvars
 import dataclasses
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import uvloop
 
 from bench.figures import Row, dump, ratios, table
+from bench.one_fleet import ADDRESS, BOTS, INTERVAL_S, NAMESPACE, THRESHOLD, ask, furnish, sample_bots, service, slug
 from harness import apiserver, build
-from harness.cluster import KubernetesApi
-from harness.processes import until
 from healthheartbeat.adapters import logs
+from healthheartbeat.adapters.kube import client as kube_client
 from healthheartbeat.adapters.kube.client import KubeClient
 from healthheartbeat.adapters.kube.events import EventRecorder
 from healthheartbeat.adapters.kube.pods import DeleteResult
+from healthheartbeat.adapters.kube.transport import Sent
 from healthheartbeat.adapters.metrics import Metrics
 from healthheartbeat.adapters.paging import PageBoard
 from healthheartbeat.api.report import OperationsReport
@@ -38,129 +36,68 @@ from healthheartbeat.runtime.real_world import real_world
 from healthheartbeat.runtime.reports import Reports
 from healthheartbeat.runtime.sweeper import Sweeper
 from healthheartbeat.runtime.world import World
-from support import crd
 
-BOTS, FIRST_PORT, ADDRESS, NAMESPACE = 97, 20_000, "10.77.0.1", "bench"
 GROUP = "A sweep of 97 bots, and the way to a restart"
 INSIDE = "HEALTHHEARTBEAT_BENCH_INSIDE"
 SWEEPS, ONE_BY_ONE, TOGETHER = 30, 10, 40
 BETWEEN_S = 0.5
 
 
-def slug(number: int) -> str:
-    return f"bench.bot-{number}"
-
-
-def service(number: int) -> str:
-    return f"bench-bot-{number}"
+DELETING: contextvars.ContextVar[str] = contextvars.ContextVar("DELETING", default="")
+"""The pod that the task at work deletes."""
 
 
 class Watched:
-    """The real world, noting when each bot's verdict came, when its DELETE was sent, and when it was answered."""
+    """A world that keeps the times: of misses, of DELETEs as they leave the process, and of their answers."""
 
     def __init__(self, world: World) -> None:
-        self.missed: dict[str, float] = {}
+        self.misses: dict[str, list[float]] = {}
         self.sent: dict[str, float] = {}
         self.answered: dict[str, float] = {}
-        self.reports: list[OperationsReport] = []
+        self.reports: list[tuple[float, OperationsReport]] = []
         self._world = world
-        self.world = dataclasses.replace(world, probe=self._probe, delete_pod=self._delete, report=self.reports.append)
+        self.world = dataclasses.replace(world, probe=self._probe, delete_pod=self._delete, report=self._report)
+        sent = self.sent
+
+        class Stamped(Sent):
+            """Notes when a DELETE's headers have left, which is after its connection was made."""
+
+            __slots__ = ()
+
+            def __setattr__(self, name: str, value: object) -> None:
+                if value and DELETING.get():
+                    sent.setdefault(DELETING.get(), time.monotonic())
+                super().__setattr__(name, value)
+
+        kube_client.Sent = Stamped  # type: ignore[misc]
+
+    def deciding(self, name: str) -> float:
+        """When the verdict came that made up the threshold: a bot misses here only once it is broken."""
+        return self.misses[name][THRESHOLD - 1]
+
+    def _report(self, report: OperationsReport) -> None:
+        self.reports.append((time.time(), report))
 
     async def _probe(self, bot: Bot, pod: Pod, timeout_s: float) -> Verdict:
         verdict = await self._world.probe(bot, pod, timeout_s)
-        if verdict.outcome is Outcome.MISS and bot.service not in self.sent:
-            self.missed[bot.service] = time.monotonic()
+        if verdict.outcome is Outcome.MISS:
+            self.misses.setdefault(bot.service, []).append(time.monotonic())
         return verdict
 
     async def _delete(self, namespace: str, pod: PodFacts) -> DeleteResult:
-        self.sent[pod.name] = time.monotonic()
+        DELETING.set(pod.name)
         result = await self._world.delete_pod(namespace, pod)
         self.answered[pod.name] = time.monotonic()
         return result
 
     async def bare(self, bots: Sequence[tuple[Bot, Pod]]) -> float:
-        """The same polls with nothing around them: seconds for all at once."""
+        """The same polls with nothing around them: seconds for all at once. All have to be well."""
         began = time.monotonic()
-        await asyncio.gather(*(self._world.probe(bot, pod, 1.0) for bot, pod in bots))
-        return time.monotonic() - began
-
-
-def objects(uids: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
-    """Services and pods; with the pods' UIDs, their EndpointSlices."""
-    for number in range(BOTS):
-        name = service(number)
-        if uids is None:
-            yield {
-                "apiVersion": "v1",
-                "kind": "Service",
-                "metadata": {"name": name},
-                "spec": {"selector": {"app": name}, "ports": [{"port": FIRST_PORT + number}]},
-            }
-            owner = {
-                "apiVersion": "apps/v1",
-                "kind": "ReplicaSet",
-                "name": name,
-                "controller": True,
-                "uid": f"00000000-0000-4000-8000-{number:012}",
-            }
-            yield {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {"name": name, "labels": {"app": name}, "ownerReferences": [owner]},
-                "spec": {"containers": [{"name": "bot", "image": "none"}]},
-            }
-        else:
-            target = {"kind": "Pod", "name": name, "namespace": NAMESPACE, "uid": uids[name]}
-            yield {
-                "apiVersion": "discovery.k8s.io/v1",
-                "kind": "EndpointSlice",
-                "addressType": "IPv4",
-                "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
-                "ports": [{"name": "", "port": FIRST_PORT + number}],
-                "endpoints": [{"addresses": [ADDRESS], "conditions": {"ready": True}, "targetRef": target}],
-            }
-
-
-def furnish(api: KubernetesApi) -> None:
-    """Everything that the operator reads."""
-    crd.install(api)
-    api.kubectl("create", "namespace", NAMESPACE)
-    api.kubectl("create", "serviceaccount", "default", "-n", NAMESPACE)  # there is no controller here to make it
-    api.apply(*objects(), namespace=NAMESPACE, timeout_s=300)
-    pods = api.get_json("pods", "-n", NAMESPACE)["items"]
-    uids = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in pods}
-    api.apply(*objects(uids), namespace=NAMESPACE, timeout_s=300)
-    spec = {
-        "heartbeatIntervalSeconds": 1,
-        "missedHeartbeatsToAlert": 2,
-        "restart": {"startupGraceSeconds": 0, "maxUnhealthyPercent": 100},
-        "bots": [{"slug": slug(number), "port": FIRST_PORT + number} for number in range(BOTS)],
-    }
-    api.apply(
-        {"apiVersion": "gov.polytraders.io/v1", "kind": "HealthHeartbeat", "metadata": {"name": "hh"}, "spec": spec},
-        namespace=NAMESPACE,
-    )
-
-
-@contextmanager
-def sample_bots() -> Iterator[None]:
-    """All bots in one process."""
-    program = [sys.executable, "-m", "healthheartbeat.cli.bot", "--slug", "bench.bot-{n}", "--count", str(BOTS)]
-    bots = subprocess.Popen([*program, "--port", str(FIRST_PORT), "--control"], stdout=subprocess.DEVNULL)
-    try:
-        until(lambda: ask("GET", f"/internal/health/{slug(0)}"), what="the bots listen", timeout_s=20)
-        yield
-    finally:
-        bots.kill()
-        bots.wait()
-
-
-def ask(method: str, path: str, content: Mapping[str, Any] | None = None) -> int:
-    """One request to the bots' process."""
-    body = None if content is None else json.dumps(content).encode()
-    request = urllib.request.Request(f"http://{ADDRESS}:{FIRST_PORT}{path}", data=body, method=method)
-    with urllib.request.urlopen(request, timeout=5) as reply:  # noqa: S310
-        return int(reply.status)
+        verdicts = await asyncio.gather(*(self._world.probe(bot, pod, INTERVAL_S / 3) for bot, pod in bots))
+        took_s = time.monotonic() - began
+        if any(verdict.outcome is not Outcome.HEALTHY for verdict in verdicts):
+            raise SystemExit("a bare probe was not answered well")
+        return took_s
 
 
 async def measure(kubeconfig: Path) -> list[Row]:
@@ -186,16 +123,20 @@ async def measure(kubeconfig: Path) -> list[Row]:
             bare: list[float] = []
             for _ in range(SWEEPS):
                 await reports(watched, len(watched.reports) + 1, running)
-                healthy.append(watched.reports[-1].sweep_duration_ms)
+                at_s, report = watched.reports[-1]
+                if report.healthy_count != BOTS:
+                    raise SystemExit(f"a sweep was not whole: {report}")
+                healthy.append(1000 * at_s - report.fired_at_ms)
                 await asyncio.sleep(BETWEEN_S)  # as idle as before a sweep: what has just run is faster again
                 bare.append(1000 * await watched.bare(polls))
             single = [await break_and_wait(watched, [number], running) for number in range(ONE_BY_ONE)]
-            together = await break_and_wait(watched, range(ONE_BY_ONE, ONE_BY_ONE + TOGETHER), running)
+            first = range(ONE_BY_ONE, BOTS - TOGETHER + 1, TOGETHER)
+            together = [await break_and_wait(watched, range(at, at + TOGETHER), running) for at in first]
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
     return [
-        Row(group=GROUP, what="sweep of 97 healthy bots, wall", unit="ms", values=healthy),
+        Row(group=GROUP, what="sweep of 97 healthy bots, from its start to its report", unit="ms", values=healthy),
         Row(group=GROUP, what="the same probes with nothing around them", unit="ms", values=bare),
         Row(
             group=GROUP,
@@ -221,7 +162,7 @@ async def measure(kubeconfig: Path) -> list[Row]:
             group=GROUP,
             what=f"{TOGETHER} down at once, breaker off: verdict to the last DELETE sent",
             unit="ms",
-            values=[max(sent for sent, _ in together)],
+            values=[max(sent for sent, _ in times) for times in together],
             bar=1000,
         ),
     ]
@@ -231,17 +172,21 @@ async def break_and_wait(
     watched: Watched, numbers: Sequence[int], running: "asyncio.Task[None]"
 ) -> list[tuple[float, float]]:
     """Break some bots; return the ms from each one's deciding verdict to its DELETE sent, and to its answer."""
-    for number in numbers:
-        await asyncio.to_thread(ask, "POST", "/control", {"mode": "fail", "slug": slug(number)})
+    await reports(watched, len(watched.reports) + 1, running)  # so that no sweep is under way
+    tell = [asyncio.to_thread(ask, "POST", "/control", {"mode": "fail", "slug": slug(number)}) for number in numbers]
+    await asyncio.gather(*tell)
     deadline = time.monotonic() + 30
     names = [service(number) for number in numbers]
     while not watched.answered.keys() >= set(names):
         if running.done() or time.monotonic() > deadline:
             raise TimeoutError(f"no DELETE of {set(names) - watched.answered.keys()}")
         await asyncio.sleep(0.05)
+    decided = [watched.deciding(name) for name in names]
+    if max(decided) - min(decided) > INTERVAL_S / 2:
+        raise SystemExit("they were not down at once: their verdicts came in two sweeps")
     return [
-        (1000 * (watched.sent[name] - watched.missed[name]), 1000 * (watched.answered[name] - watched.missed[name]))
-        for name in names
+        (1000 * (watched.sent[name] - at), 1000 * (watched.answered[name] - at))
+        for name, at in zip(names, decided, strict=True)
     ]
 
 

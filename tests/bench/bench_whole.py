@@ -1,7 +1,7 @@
 """The whole operator, as a process against a real API server: `python -m bench.bench_whole [--rounds N] [PART...]`.
 
-Parts: `cpu` (per probe, over 60 sweeps of 97 bots at 1 s, beside the bare prober at the same bots), `start`, `hanging`,
-`punctual` (start of sweep against its time, while other bots hang).
+Parts: `cpu` (per probe, over 60 sweeps of 97 bots at 1 s, beside the bare prober at the same bots), `writes`, `start`,
+`hanging`, `punctual` (start of sweep against its time, while other bots hang). All with a Lease, as the chart runs it.
 """
 
 import argparse
@@ -15,10 +15,12 @@ from bench.bench_probe import bots
 from bench.figures import Row, dump, ratios, table
 from harness import apiserver, build
 from harness.cluster import KubernetesApi
+from healthheartbeat.api import names
 from support import crd
 
 GROUP = "The whole operator, a process against a real API server"
 SWEEPS, BARE_SWEEPS = 60, 60
+USUAL_INTERVAL_S = 30
 EVERY_SECOND = {"heartbeatIntervalSeconds": 1}
 FLEET = lab.Fleet(name="plain", bots=97, spec=EVERY_SECOND)
 
@@ -55,6 +57,8 @@ def cpu(api: KubernetesApi, rounds: int) -> Iterator[Row]:
             memory.append(meter.memory_mib(operator.pid)[1])
             before_s = meter.cpu_s(prober.pid)
             done = prober.run(BARE_SWEEPS)
+            if done != FLEET.bots * BARE_SWEEPS:
+                raise SystemExit(f"{done} of {FLEET.bots * BARE_SWEEPS} bare probes succeeded")
             bare.append((meter.cpu_s(prober.pid) - before_s) * 1e6 / done)
         wrong = [report for _, report in operator.reports[3:] if report["healthy_count"] != FLEET.bots]
         if wrong:
@@ -63,6 +67,29 @@ def cpu(api: KubernetesApi, rounds: int) -> Iterator[Row]:
     yield Row(group=GROUP, what="the bare prober at the same bots", unit="µs", values=bare)
     yield Row(group=GROUP, what="whole operator over bare prober", unit="x", values=ratios(whole, bare), bar=3)
     yield Row(group=GROUP, what="memory at its most, 97 bots", unit="MiB", values=memory)
+
+
+def writes(api: KubernetesApi, rounds: int) -> Iterator[Row]:
+    """What a quiet sweep writes of its resource, by the API server's own count; by the hour at the usual interval."""
+    del rounds
+    asyncio.run(lab.furnish(api.kubeconfig, [FLEET]))
+    with lab.operator(api) as operator:
+        operator.until(lambda: len(operator.reports) >= 5, timeout_s=60)
+        seen, (before, bytes_before) = len(operator.reports), _patches(api)
+        operator.until(lambda: len(operator.reports) >= seen + SWEEPS, timeout_s=3 * SWEEPS)
+        count, size = (now - then for now, then in zip(_patches(api), (before, bytes_before), strict=True))
+        swept = len(operator.reports) - seen
+    yield Row(group=GROUP, what="writes in a quiet sweep of a resource", unit="", values=[count / swept], bar=1.02)
+    hourly_kib = size / count * 3600 / USUAL_INTERVAL_S / 1024
+    yield Row(group=GROUP, what="written in an hour, 97 healthy bots every 30 s", unit="KiB", values=[hourly_kib])
+
+
+def _patches(api: KubernetesApi) -> tuple[float, float]:
+    """How many patches of our resources the API server has taken, and of how many bytes in all."""
+    series = f'{{group="{names.GROUP}",resource="{names.PLURAL}",verb="patch"}}'
+    lines = dict(line.rsplit(" ", 1) for line in api.kubectl("get", "--raw", "/metrics").splitlines())
+    count, size = (float(lines[f"apiserver_request_body_size_bytes_{what}{series}"]) for what in ("count", "sum"))
+    return count, size
 
 
 def start(api: KubernetesApi, rounds: int) -> Iterator[Row]:
@@ -76,6 +103,7 @@ def start(api: KubernetesApi, rounds: int) -> Iterator[Row]:
             if report["healthy_count"] != FLEET.bots:
                 raise SystemExit(f"the first sweep was not complete: {report}")
             took.append(came - operator.started)
+            operator.terminate()  # in good order, so that the next need not wait for the Lease
     yield Row(group=GROUP, what="start to first complete sweep", unit="s", values=took, bar=3)
 
 
@@ -118,6 +146,7 @@ def punctual(api: KubernetesApi, rounds: int) -> Iterator[Row]:
 
 PARTS: dict[str, Callable[[KubernetesApi, int], Iterator[Row]]] = {
     "cpu": cpu,
+    "writes": writes,
     "start": start,
     "hanging": hanging,
     "punctual": punctual,

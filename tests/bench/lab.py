@@ -141,7 +141,15 @@ class Operator:
 
     def __init__(self, api: KubernetesApi, *flags: str, wrap: Sequence[str] = ()) -> None:
         program = Path(sys.executable).with_name("healthheartbeat")
-        argv = [*wrap, str(program), "operator", "--all-namespaces", "--kubeconfig", str(api.kubeconfig)]
+        argv = [
+            *wrap,
+            str(program),
+            "operator",
+            "--all-namespaces",
+            "--leader-elect",
+            "--kubeconfig",
+            str(api.kubeconfig),
+        ]
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the process
         self.started = time.monotonic()
         self._process = subprocess.Popen(

@@ -14,6 +14,11 @@ def at_write(number: int, moment: str) -> Fault:
     return Fault(name=f"{moment} {number}", hits=lambda call: is_write(call, number), strike=MOMENTS[moment])
 
 
+def at_first(kind: str, moment: str) -> Fault:
+    """SIGKILL at the first write of a `kind`, at a `moment` of MOMENTS."""
+    return Fault(name=f"{moment} the first", hits=lambda call: call.kind == kind, strike=MOMENTS[moment])
+
+
 def is_write(call: Call, number: int) -> bool:
     """Whether a call is that write."""
     return call.write == number

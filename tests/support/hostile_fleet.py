@@ -33,7 +33,7 @@ PATIENCE_S: Final = 30.0
 OUR_STANDSTILL: Final = "our own event loop stood still"
 WARM_SWEEPS: Final = 10
 MOST_GROWTH_MIB: Final = 16
-STATUSES: Final = (*range(400, 412), *range(500, 509))
+STATUSES: Final = (*range(400, 410), *range(500, 509))
 
 
 def _status(code: int) -> Play:

@@ -124,6 +124,8 @@ _says("more_after", None, lambda slug: with_length(body(slug)) + b"HTTP/1.1 500 
 _says("garbage_after", None, lambda slug: with_length(body(slug), head=OK + b"Connection: close\r\n") + b"\0" * 5000)
 _says("full_size", None, lambda slug: with_length(body(slug).ljust(65536)))
 _says("full_size_in_tiny_chunks", None, lambda slug: chunked(body(slug).ljust(65536), size=1))
+_says("full_of_objects", None, lambda slug: with_length(body(slug)[:-1] + b', "x": [' + b"{}," * 21_000 + b"{}]}"))
+_says("full_size_until_close", None, lambda slug: OK + b"\r\n" + body(slug).ljust(65536), then_close=True)
 
 # Another status.
 _says("unavailable", HTTP, lambda slug: with_length(body(slug), head=b"HTTP/1.1 503 Service Unavailable\r\n"))

@@ -6,12 +6,16 @@ that we ask ourselves makes one, and the kernel forgets a socket when it is clos
 
 import asyncio
 import select
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 from weakref import WeakKeyDictionary
 
 MAX_EVENTS: Final = 16
 """Sockets served in one turn of the loop: a millisecond or two with what comes of it, then others have their turn."""
+TURN_S: Final = 0.003
+"""After so long a turn ends all the same: an answer may be made to take as long to judge as a hundred usual ones."""
 
 
 class Readiness:
@@ -20,11 +24,12 @@ class Readiness:
     A socket is waited for until it is closed, and `discard` is to be called ahead of that.
     """
 
-    __slots__ = ("__weakref__", "_actions", "_epoll")
+    __slots__ = ("__weakref__", "_actions", "_epoll", "_ready")
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._actions: dict[int, Callable[[], object]] = {}
+        self._ready: deque[int] = deque()
 
     @staticmethod
     def of(loop: asyncio.AbstractEventLoop) -> "Readiness":
@@ -58,10 +63,15 @@ class Readiness:
     def _turn(self) -> None:
         # A socket that an earlier action of this turn has closed is no longer known; where its number has been given
         # away again, that one is looked at once for nothing.
-        for descriptor, _ in self._epoll.poll(0, MAX_EVENTS):
-            action = self._actions.get(descriptor)
+        if not self._ready:
+            self._ready.extend(descriptor for descriptor, _ in self._epoll.poll(0, MAX_EVENTS))
+        over_s = time.monotonic() + TURN_S
+        while self._ready:
+            action = self._actions.get(self._ready.popleft())
             if action is not None:
                 action()
+                if time.monotonic() >= over_s:
+                    break  # the loop comes back here, as long as any of them is ready
 
 
 # One refers to its loop only through the loop's own list of readers, so a loop that is done with can go.

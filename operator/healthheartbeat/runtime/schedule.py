@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Schedule:
-    """Times are milliseconds of the monotonic clock. `last_ms`: when the last sweep started, asked for or due."""
+    """Times are milliseconds of the monotonic clock. `last_ms`: when the last sweep started, asked for or due; or,
+    spread, when it was done: some of its polls have only just begun.
+    """
 
     interval_ms: int
     next_ms: int

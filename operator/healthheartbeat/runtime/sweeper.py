@@ -133,16 +133,19 @@ class Sweeper:
         def judged(slug: str, verdicts: Mapping[str, Verdict]) -> None:
             self._judged(sweep, slug, verdicts)
 
+        # A term's first sweep is not spread: after a takeover the deadman waits for its report already.
+        spread_ms = max(0, min(policy.spread_ms if self.completed else 0, last_start_ms - now.mono_ms - MARGIN_MS))
         await self._polls.run(
             registry.bots.values(),
             probe=probe,
             judged=judged,
             max_in_flight=policy.max_in_flight,
             may_start=lambda: world.now().mono_ms < last_start_ms,
-            # A term's first sweep is not spread: after a takeover the deadman waits for its report already.
-            spread_s=min(policy.spread_ms if self.completed else 0, last_start_ms - now.mono_ms - MARGIN_MS) / 1000,
+            spread_s=spread_ms / 1000,
         )
         polled = world.now()
+        if spread_ms:
+            schedule.last_ms = polled.mono_ms
         for slug in self._at_close:
             self._restarts.consider(slug, sweep_start_ms=sweep.start.wall_ms)
         self._at_close.clear()

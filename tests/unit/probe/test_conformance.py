@@ -122,21 +122,34 @@ def test_the_age_of_the_last_decision_is_judged_by_the_clock_at_the_answer(run: 
         assert run(poll(server.port, max_decision_age_s=29)).reason is MissReason.STALE_DECISION
 
 
-def test_a_refused_connection_is_a_miss(run: Run) -> None:
+def refused(run: Run) -> Verdict:
     with socket.socket() as bound:  # holds the port, and does not listen
         bound.bind(("127.0.0.1", 0))
-        verdict = run(poll(bound.getsockname()[1]))
-    assert verdict == Verdict.miss(MissReason.CONNECTION_FAILED, "connection refused")
+        verdict: Verdict = run(poll(bound.getsockname()[1]))
+    return verdict
 
 
-def test_a_connection_that_does_not_come_about_is_a_timeout(run: Run) -> None:
+def not_accepted(run: Run) -> Verdict:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as stack:
         for _ in range(4):  # fills what the kernel accepts on its own; nobody calls accept
             filler = stack.enter_context(socket.socket())
             filler.setblocking(False)  # noqa: FBT003
             filler.connect_ex(listener.getsockname())
-        verdict = run(poll(listener.getsockname()[1], timeout_s=0.3))
-    assert verdict == Verdict.miss(MissReason.TIMEOUT, "no connection within 0.3 s")
+        verdict: Verdict = run(poll(listener.getsockname()[1], timeout_s=0.3))
+    return verdict
+
+
+def test_a_refused_connection_is_a_miss(run: Run) -> None:
+    assert refused(run).reason is MissReason.CONNECTION_FAILED
+
+
+def test_a_connection_that_does_not_come_about_is_a_timeout(run: Run) -> None:
+    assert not_accepted(run).reason is MissReason.TIMEOUT
+
+
+def test_the_message_says_that_there_was_no_connection(run: Run) -> None:
+    assert refused(run).message == "connection refused"
+    assert not_accepted(run).message == "no connection within 0.3 s"
 
 
 def test_cancellation_goes_through_and_closes_the_connection(run: Run) -> None:

@@ -19,7 +19,7 @@ from healthheartbeat.adapters.standstill import StandstillWatch, excuses
 from healthheartbeat.api.codes import MissReason
 from healthheartbeat.core.verdict import Outcome, Verdict
 from support.hostile import HostileServer
-from support.plays import NOW_MS, Peer, body, with_length
+from support.plays import NOW_MS, OK, Peer, body, with_length
 
 Run = Callable[[Any], Any]
 
@@ -159,6 +159,22 @@ def test_a_standstill_before_the_deadline_is_unknown_too(run: Run) -> None:
     with HostileServer("silence", slug="s") as server:
         verdict = run(_poll_and_stand_still(server.port, timeout_s=0.6, still_s=0.4))
     assert verdict.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [with_length(body("s")), with_length(body("s").ljust(65536)), OK + b"\r\n" + body("s")],
+    ids=["small", "of several pieces", "ended by the connection's end"],
+)
+def test_an_answer_that_the_kernel_holds_counts_however_late_our_loop_looks(run: Run, answer: bytes) -> None:
+    def late(peer: Peer) -> None:
+        peer.request()
+        peer.pause(0.2)
+        peer.send(answer)
+
+    with HostileServer(late, slug="s") as server:
+        verdict = run(_poll_and_stand_still_in_a_reader(server.port, timeout_s=0.4, still_s=0.8))
+    assert verdict == Verdict.healthy()
 
 
 def test_small_standstills_excuse_nobody_who_hangs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,14 +5,17 @@ import errno
 import gc
 import os
 import socket
+import time
 import weakref
+from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import uvloop
 
-from healthheartbeat.adapters.readiness import MAX_EVENTS, Readiness
+from healthheartbeat.adapters.readiness import MAX_EVENTS, TURN_S, Readiness
 
 pytestmark = pytest.mark.usefixtures("no_descriptor_left_open")
 
@@ -165,3 +168,65 @@ def test_an_epoll_that_the_loop_could_not_watch_is_not_kept_or_every_later_probe
         loop.close()
     del loop
     gc.collect()
+
+
+def test_actions_that_take_long_share_no_turn_and_each_gets_its_own(run: Run) -> None:
+    async def story() -> tuple[Counter[int], list[int]]:
+        readiness, told, turns, over = Readiness.of(asyncio.get_running_loop()), Counter[int](), [0], asyncio.Event()
+
+        def take(number: int) -> None:
+            time.sleep(2 * TURN_S)
+            told[number] += 1
+            turns[-1] += 1
+            sockets[number][0].recv(1)
+            if len(told) == len(sockets):
+                over.set()
+
+        async def count_turns() -> None:
+            while not over.is_set():
+                await asyncio.sleep(0)
+                turns.append(0)
+
+        with ExitStack() as stack:
+            sockets = [pair() for _ in range(MAX_EVENTS // 2)]
+            for number, (ours, theirs) in enumerate(sockets):
+                stack.enter_context(ours)
+                stack.enter_context(theirs)
+                readiness.to_read(ours.fileno(), lambda number=number: take(number))
+                theirs.send(b"x")
+            await asyncio.wait_for(asyncio.gather(count_turns(), over.wait()), 10)
+            for ours, _ in sockets:
+                readiness.discard(ours.fileno())
+        return told, turns
+
+    told, turns = run(story())
+    assert told == Counter(range(MAX_EVENTS // 2))
+    assert max(turns[1:]) == 1, turns  # the first may have begun before they were counted
+
+
+def test_what_waited_for_its_turn_and_was_closed_meanwhile_is_not_told(run: Run) -> None:
+    async def story() -> list[str]:
+        readiness, told, over = Readiness.of(asyncio.get_running_loop()), [], asyncio.Event()
+        pairs = {name: pair() for name in "ab"}
+
+        def take(name: str, other: str) -> None:
+            told.append(name)
+            time.sleep(2 * TURN_S)
+            pairs[name][0].recv(1)
+            readiness.discard(pairs[other][0].fileno())
+            pairs[other][0].close()
+            asyncio.get_running_loop().call_later(0.05, over.set)
+
+        for name, other in ("ab", "ba"):
+            readiness.to_read(pairs[name][0].fileno(), lambda name=name, other=other: take(name, other))
+        for _, theirs in pairs.values():
+            theirs.send(b"x")
+        await asyncio.wait_for(over.wait(), 10)
+        for ours, theirs in pairs.values():
+            if ours.fileno() >= 0:
+                readiness.discard(ours.fileno())
+            ours.close()
+            theirs.close()
+        return told
+
+    assert len(run(story())) == 1
