@@ -24,6 +24,11 @@ LONGEST_SPACING_MS = 10_000
 log = structlog.get_logger(__name__)
 
 
+def lead_ms(interval_ms: int) -> int:
+    """How far ahead of its sweep a read begins."""
+    return min(LONGEST_LEAD_MS, interval_ms // 4)
+
+
 class Reader:
     """Reads one resource. `read(last good configuration)` is one attempt; `took` is handed every good reading at once,
     and `told` why reading fails, in words, whenever that changes; empty when it is well again.
@@ -80,14 +85,14 @@ class Reader:
 
         Raises NotFound once the API server has said that the resource is gone.
         """
-        lead_ms = min(LONGEST_LEAD_MS, schedule.interval_ms // 4)
-        woken = await self._until_ms(schedule.next_ms - lead_ms)
+        ahead_ms = lead_ms(schedule.interval_ms)
+        woken = await self._until_ms(schedule.next_ms - ahead_ms)
         self._begin()
         if woken or await self._until_ms(schedule.next_ms):
             await self._space_out(schedule)
             self.woken.clear()
             self._refreshing = asyncio.create_task(self.refresh(), name="read registry again")
-            await asyncio.wait([self._refreshing], timeout=lead_ms / 1000)
+            await asyncio.wait([self._refreshing], timeout=ahead_ms / 1000)
             schedule.restart(interval_ms=schedule.interval_ms, now_ms=self._now().mono_ms)
         self._raise_if_gone()
 

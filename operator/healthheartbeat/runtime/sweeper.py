@@ -23,7 +23,7 @@ from healthheartbeat.runtime.announcer import Announcer
 from healthheartbeat.runtime.ending import to_the_end
 from healthheartbeat.runtime.pager import Pager
 from healthheartbeat.runtime.polling import Polls
-from healthheartbeat.runtime.reader import Reader
+from healthheartbeat.runtime.reader import Reader, lead_ms
 from healthheartbeat.runtime.reading import Reading
 from healthheartbeat.runtime.restarts import Restarts
 from healthheartbeat.runtime.schedule import Schedule
@@ -133,8 +133,10 @@ class Sweeper:
         def judged(slug: str, verdicts: Mapping[str, Verdict]) -> None:
             self._judged(sweep, slug, verdicts)
 
-        # A term's first sweep is not spread: after a takeover the deadman waits for its report already.
-        spread_ms = max(0, min(policy.spread_ms if self.completed else 0, last_start_ms - now.mono_ms - MARGIN_MS))
+        # A term's first sweep is not spread: after a takeover the deadman waits for its report already. Any other
+        # leaves time to read the registry ahead of the next, also where the last bot hangs.
+        most_ms = policy.interval_ms - policy.timeout_ms - lead_ms(policy.interval_ms) - 2 * MARGIN_MS
+        spread_ms = max(0, min(policy.spread_ms, most_ms)) if self.completed else 0
         await self._polls.run(
             registry.bots.values(),
             probe=probe,

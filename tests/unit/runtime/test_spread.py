@@ -43,6 +43,27 @@ async def test_the_last_poll_begins_early_enough_to_end_within_the_interval_howe
     await world.stop()
 
 
+async def test_the_registry_is_read_anew_for_each_sweep_also_where_the_last_bot_hangs() -> None:
+    slugs = [f"bot{number}" for number in range(200)]  # so many that the last begins close to the end
+    world = await watching(cluster(*slugs, probe={"spread": 100}))
+    for slug in slugs:
+        world.cluster.answer(slug, None)
+    await world.sweeps(4)
+    ages_ms = [report.registry_age_ms for report in world.reports[1:]]
+    assert all(800 <= age_ms <= 1100 for age_ms in ages_ms), f"a read begins a second ahead: {ages_ms}"
+    await world.stop()
+
+
+async def test_after_a_spread_sweep_a_sweep_that_is_asked_for_keeps_away_from_its_last_polls() -> None:
+    world = await spread(100)
+    await world.sweeps(1)
+    world.sweeper.wake()
+    ended_ms = world.reports[-1].fired_at_ms + world.reports[-1].sweep_duration_ms
+    await world.sweeps(1)
+    assert world.reports[-1].fired_at_ms >= ended_ms + 10_000
+    await world.stop()
+
+
 async def test_a_terms_first_sweep_is_not_spread_since_the_deadman_waits_for_it() -> None:
     world = await spread(100)
     assert world.reports[0].sweep_duration_ms < 1000
