@@ -187,3 +187,14 @@ async def test_what_is_as_it_was_is_not_made_again_and_whatever_changes_is_seen(
         assert set(await bots(6, other)) == {"a", "b"}
         reader.forget(NAMESPACE, "production")
         assert set(await bots(7, other)) == {"a", "b"}
+
+
+async def test_of_a_namespace_without_resources_nothing_is_kept(api: FakeApi, namespace: Namespace) -> None:
+    async with api.client() as client:
+        reader = RegistryReader(client)
+        snapshot = await reader.read(NAMESPACE, "production")
+        await reader.registry(config.load(snapshot.resource), snapshot, now=NOW)
+        namespace.put("healthheartbeats", {"items": [resource(bots=BOTS), resource("staging", bots=BOTS)]})
+        assert len((await reader.read(NAMESPACE, "production")).siblings) == len(snapshot.siblings)
+        reader.forget(NAMESPACE, "production")
+        assert len((await reader.read(NAMESPACE, "production")).siblings) == 2

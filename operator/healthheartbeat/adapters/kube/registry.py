@@ -105,6 +105,9 @@ class RegistryReader:
         """What was kept of a resource that is gone is kept no longer."""
         for kept in (self._built, self._created_ms):
             kept.pop(f"{namespace}/{name}", None)
+        if not any(key.startswith(f"{namespace}/") for key in self._built):
+            self._siblings.pop(namespace, None)
+            self._reading.pop(namespace, None)
 
     async def _others(self, namespace: str) -> tuple[Object, ...]:
         async with self._reading.setdefault(namespace, asyncio.Lock()):
