@@ -70,6 +70,10 @@ def furnish(api: KubernetesApi) -> None:
     api.kubectl("create", "serviceaccount", "default", "-n", NAMESPACE)  # there is no controller here to make it
     api.apply(*objects(), namespace=NAMESPACE, timeout_s=300)
     pods = api.get_json("pods", "-n", NAMESPACE)["items"]
+    status = json.dumps({"status": {"podIP": ADDRESS, "podIPs": [{"ip": ADDRESS}]}})
+    for pod in pods:  # there is no kubelet here to say so
+        name = pod["metadata"]["name"]
+        api.kubectl("patch", "pod", name, "-n", NAMESPACE, "--subresource=status", "--type=merge", "-p", status)
     uids = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in pods}
     api.apply(*objects(uids), namespace=NAMESPACE, timeout_s=300)
     spec = {

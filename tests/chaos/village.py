@@ -135,7 +135,8 @@ class Village:
         spec = {"containers": containers, "automountServiceAccountToken": False}
         here = f"/api/v1/namespaces/{self.namespace}/pods"
         made = await self.upstream.ask("POST", here, {"metadata": metadata, "spec": spec})
-        await self.upstream.ask("PATCH", f"{here}/{slot.name}/status", {"status": {"phase": "Running"}})
+        status = {"phase": "Running", "podIP": self.address, "podIPs": [{"ip": self.address}]}
+        await self.upstream.ask("PATCH", f"{here}/{slot.name}/status", {"status": status})
         uid = slot.pod.uid = made["metadata"]["uid"]
         self.record.pods[uid] = SeenPod(uid=uid, name=slot.name, slug=slug, born_s=time.time())
         reference = {"kind": "Pod", "namespace": self.namespace, "name": slot.name, "uid": uid}

@@ -72,7 +72,9 @@ def registry(*bots: Bot, read_ms: int = 0) -> Registry:
 
 
 def facts(uid: str = SLUG, **changes: Any) -> PodFacts:
-    return replace(PodFacts(uid=uid, name=f"pod-{uid}", created_ms=BORN_MS - 3_600_000), **changes)
+    """A pod where `pod` has it, an hour old."""
+    born_ms = BORN_MS - 3_600_000
+    return replace(PodFacts(uid=uid, name=f"pod-{uid}", created_ms=born_ms, addresses=("10.0.0.1",)), **changes)
 
 
 def ledger(slug: str = SLUG, **changes: Any) -> BotLedger:

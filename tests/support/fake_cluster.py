@@ -18,6 +18,8 @@ from support.virtual_time import BORN_MS
 
 REPLACED_AFTER_S = 0.5
 ENDED_AFTER_S = 0.3
+ADDRESS = "10.0.0.1"
+"""Where every pod is."""
 
 
 @dataclass(slots=True)
@@ -240,6 +242,7 @@ class FakeCluster:
             terminating=pod.terminating,
             stuck_after_ms=born_ms if pod.stuck and pod.terminating else None,
             controller_kind=pod.controller_kind,
+            addresses=(ADDRESS,),
         )
 
     def _terminate(self, pod: FakePod) -> None:

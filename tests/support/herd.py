@@ -206,6 +206,8 @@ class Herd:
         }
         pod = self.core.create_namespaced_pod(self.namespace, body, _request_timeout=CALL_S)
         self._uids[slug] = pod.metadata.uid
+        status = {"status": {"podIP": self.address, "podIPs": [{"ip": self.address}]}}
+        self.core.patch_namespaced_pod_status(pod.metadata.name, self.namespace, status, _request_timeout=CALL_S)
         reference = {"kind": "Pod", "namespace": self.namespace, "name": pod.metadata.name, "uid": pod.metadata.uid}
         port = self.first_port + self.slugs.index(slug)
         listed = {

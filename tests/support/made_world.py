@@ -21,7 +21,7 @@ from healthheartbeat.runtime.reading import Reading
 from healthheartbeat.runtime.source import load
 from healthheartbeat.runtime.sweeper import Sweeper
 from healthheartbeat.runtime.world import Pages, World
-from support.fake_cluster import FakeCluster
+from support.fake_cluster import ADDRESS, FakeCluster
 from support.network import CALL_TIMEOUT_S
 from support.virtual_time import Clock
 
@@ -252,7 +252,7 @@ def _bots(config: Config, cluster: FakeCluster) -> dict[str, Bot]:
             auto_restart=settings.auto_restart,
             startup_grace_ms=settings.startup_grace_s * 1000,
             pods=tuple(
-                Pod(uid=pod.uid, name=pod.name, address="127.0.0.1", port=8080)
+                Pod(uid=pod.uid, name=pod.name, address=ADDRESS, port=8080)
                 for pod in cluster.pods_of(settings.slug)
                 if pod.listed
             ),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ _REFUSALS: Final = frozenset({400, 413, 422})
 """Statuses by which a server refuses what was sent, rather than us or everybody."""
 CLOCKS_APART_MS: Final = 30_000
 """Clocks that differ by less are the same; an alert lives for minutes."""
+MOST_APART_MS: Final = 24 * 3_600_000
+"""A Date that is further off is no clock's."""
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +35,9 @@ class AlertmanagerSink:
     """One Alertmanager. `url` is its address up to the path prefix, and may hold user and password.
 
     Raises ValueError where `url` is not an absolute http or https one. A connection is made for each batch: a kept one
-    may be dead by the time it is needed, and a page may not find that out first. Times are sent by the Alertmanager's
-    clock where the Date of its answers says that it is far from ours (`wall_ms`, Unix time).
+    may be dead by the time it is needed, and a page may not find that out first. Where the Date of its answers says
+    that its clock is far from ours (`wall_ms`, Unix time), what fires is sent for as much longer, and what has ended as
+    having ended as much sooner: whoever wrote that Date, no page is ended by it.
     """
 
     def __init__(self, url: str, *, wall_ms: Callable[[], int] = _wall_ms) -> None:
@@ -68,21 +72,25 @@ class AlertmanagerSink:
             async with session.post(self._url, json=alerts, allow_redirects=False) as response:
                 words = await _beginning(response)
                 status = response.status
-                self._set_clock_by(response.headers.get("Date", ""))
+                date = response.headers.get("Date", "")
         except aiohttp.ClientError as error:
             raise SinkError(f"{type(error).__name__}: {clip(str(error), MAX_WORDS)}") from error
         if 200 <= status < 300:  # noqa: PLR2004 - the class of success
+            self._set_clock_by(date)
             return
         refusal = f"HTTP {status}: {clip(words, MAX_WORDS)}" if words else f"HTTP {status}"
         raise RefusedError(refusal) if status in _REFUSALS else SinkError(refusal)
 
     def _set_clock_by(self, date: str) -> None:
-        """Go by the Alertmanager's clock where it is far from ours: whether an alert has ended goes by its own."""
+        """Take note of an Alertmanager's clock that is far from ours: whether an alert has ended goes by its own."""
         try:
-            ahead_ms = round(parsedate_to_datetime(date).timestamp() * 1000) - self._wall_ms()
-        except (ValueError, OverflowError):
+            there = parsedate_to_datetime(date)
+        except ValueError:
             return
-        self._ahead_ms = ahead_ms if abs(ahead_ms) > CLOCKS_APART_MS else 0
+        there = there if there.tzinfo else there.replace(tzinfo=UTC)
+        ahead_ms = round(there.timestamp() * 1000) - self._wall_ms()
+        if abs(ahead_ms - self._ahead_ms) > CLOCKS_APART_MS and abs(ahead_ms) <= MOST_APART_MS:
+            self._ahead_ms = ahead_ms if abs(ahead_ms) > CLOCKS_APART_MS else 0
 
     async def close(self) -> None:
         """Close the client."""
@@ -104,10 +112,11 @@ async def _beginning(response: aiohttp.ClientResponse) -> str:
 
 
 def _alert(page: Page, ahead_ms: int) -> dict[str, Any]:
-    """A page as Alertmanager's `postableAlert`, by a clock that is `ahead_ms` ahead of ours."""
+    """A page as Alertmanager's `postableAlert`, for a clock that may be `ahead_ms` ahead of ours."""
+    later_ms, sooner_ms = max(0, ahead_ms), min(0, ahead_ms)
     return {
         "labels": dict(page.labels),
         "annotations": dict(page.annotations),
-        "startsAt": format_ms(page.starts_at_ms + ahead_ms),
-        "endsAt": format_ms(page.ends_at_ms + ahead_ms),
+        "startsAt": format_ms(page.starts_at_ms + sooner_ms),
+        "endsAt": format_ms(page.ends_at_ms + (sooner_ms if page.resolved else later_ms)),
     }

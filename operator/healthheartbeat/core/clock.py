@@ -1,6 +1,10 @@
 """The two clocks, read by the caller and passed in: deciding takes no time of its own."""
 
 from dataclasses import dataclass
+from typing import Final
+
+CLOCKS_APART_MS: Final = 5_000
+"""What is said to happen so much later than now was said by a clock that is wrong, if ours is not."""
 
 
 @dataclass(frozen=True, slots=True)

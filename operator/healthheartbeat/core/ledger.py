@@ -80,9 +80,11 @@ class BotLedger:
             return BotState.MISSING
         return BotState.HEALTHY if self.swept is Outcome.HEALTHY else BotState.UNKNOWN
 
-    def evidence(self, threshold: int) -> frozenset[str]:
-        """UIDs of the pods that have themselves missed `threshold` polls in a row (decision 16)."""
-        return frozenset(uid for uid, pod in self.pods.items() if pod.misses >= threshold)
+    def evidence(self, threshold: int, target: str) -> frozenset[str]:
+        """UIDs of the pods that have themselves missed `threshold` polls in a row, asked as the bot is now: by its
+        `target` (decision 16).
+        """
+        return frozenset(uid for uid, pod in self.pods.items() if pod.misses >= threshold and pod.target == target)
 
     def fire(self, *names: AlertName) -> "BotLedger":
         """With `names` firing."""
@@ -141,6 +143,9 @@ def record(
     if ledger.pods or pods or ledger.deleted:
         listed = {pod.uid for pod in bot.pods}
         ledger = replace(ledger, pods=pods, deleted=ledger.deleted & listed)
+    if any(verdict.outcome is Outcome.HEALTHY for verdict in verdicts.values()):
+        # One pod that answers as it is asked now proves the question, for those that do not as well.
+        ledger = replace(ledger, ever_seen=True, seen_as=bot.target)
     missed = [uid for uid, verdict in verdicts.items() if verdict.outcome is Outcome.MISS]
     if missed or not bot.pods:
         worst = max(missed, key=lambda uid: (pods[uid].misses, uid), default=None)

@@ -11,7 +11,7 @@ from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import Action, AlertName, MissReason
 from healthheartbeat.api.times import format_s
 from healthheartbeat.core.budget import Attempt
-from healthheartbeat.core.clock import Now
+from healthheartbeat.core.clock import CLOCKS_APART_MS, Now
 from healthheartbeat.core.ledger import BotLedger, PodLedger
 from healthheartbeat.core.policy import Policy
 from healthheartbeat.core.registry import Bot
@@ -80,7 +80,7 @@ def before_pods(ledger: BotLedger, bot: Bot, *, policy: Policy, pause: Pause | N
         return _refused(
             "it was never seen healthy: its path, port or network policy is wrong, and a restart mends none"
         )
-    if bot.target and ledger.seen_as and ledger.seen_as != bot.target:
+    if bot.target[:1] == ledger.seen_as[:1] and ledger.seen_as != bot.target:  # of another release it says nothing
         return _refused(
             "it was not seen healthy since its Service, selector, port or path changed: a restart mends none of them"
         )
@@ -106,7 +106,7 @@ def decide(ledger: BotLedger, bot: Bot, pods: Iterable[PodFacts], *, policy: Pol
             if pod.terminating and pod.stuck_after_ms is not None and now.wall_ms > pod.stuck_after_ms
         )
     )
-    evidence = ledger.evidence(policy.threshold)
+    evidence = ledger.evidence(policy.threshold, bot.target)
     refusals: list[str] = []
     awaited: list[str] = []
     victims: list[PodFacts] = []
@@ -192,8 +192,9 @@ def _refusal(pod: PodFacts, ledger: BotLedger, bot: Bot) -> str:
 def _misled(pod: PodFacts, asked: PodLedger, bot: Bot) -> str:
     """Why its silence was not its own; empty where it was. What an EndpointSlice says of a pod is its author's word."""
     wrong = f"the EndpointSlices of Service {bot.service} are wrong"
-    if pod.addresses and asked.address not in pod.addresses:
-        return f"pod {pod.name} was asked at {asked.address}, and its addresses are {', '.join(pod.addresses)}: {wrong}"
+    if asked.address not in pod.addresses:
+        own = ", ".join(pod.addresses) or "none yet"
+        return f"pod {pod.name} was asked at {asked.address}, and its addresses are {own}: {wrong}"
     own_port = pod.ports.get(bot.pod_port) if isinstance(bot.pod_port, str) else bot.pod_port
     if bot.pod_port and asked.port != own_port:
         leads = f"the Service leads to {own_port}" if own_port else f"it has none that is named {bot.pod_port}"
@@ -207,7 +208,7 @@ def _awaited(pod: PodFacts, ledger: BotLedger, bot: Bot, now: Now) -> str:
         return f"pod {pod.name} is terminating already"
     if pod.uid in ledger.deleted:
         return f"pod {pod.name} was deleted already"
-    if now.wall_ms - pod.created_ms < bot.startup_grace_ms:
+    if -CLOCKS_APART_MS <= now.wall_ms - pod.created_ms < bot.startup_grace_ms:  # else some clock is wrong
         return f"pod {pod.name} is younger than its startup grace of {bot.startup_grace_ms // 1000} s"
     return ""
 
@@ -239,7 +240,7 @@ def _nothing_to_delete(
     coming = sorted(pod.name for pod in facts.values() if _is_coming_or_going(pod, now))
     if coming:
         return Decision(action=Action.AWAITING_RESTART, words=f"waiting for pod {', '.join(coming)}")
-    if ledger.evidence(threshold):
+    if ledger.evidence(threshold, bot.target):
         return Decision(
             action=Action.AWAITING_RESTART,
             words="the pod that missed is gone; its replacement is judged by its own misses",

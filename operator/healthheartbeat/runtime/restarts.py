@@ -173,14 +173,15 @@ class Restarts:
         """Whether what was written ahead may still be done: not answered, paused, forbidden or grown old meanwhile."""
         view, now = self._view, self._now()
         ledger = view.resource.bots.get(slug)
-        if ledger is None or slug not in view.registry.bots or not view.may_restart():
+        bot = view.registry.bots.get(slug)
+        if ledger is None or bot is None or not view.may_restart():
             return False
         pause = view.pause(slug)
         return (
             now.mono_ms - attempt.mono_ms <= restart.oldest_attempt_ms(view.policy.interval_ms, self._call_timeout_ms)
-            and ledger.evidence(view.policy.threshold).issuperset(attempt.pods)
+            and ledger.evidence(view.policy.threshold, bot.target).issuperset(attempt.pods)
             and ledger.spending.spent(view.policy.window_ms, now) <= view.policy.budget  # this one included
-            and view.registry.bots[slug].auto_restart
+            and bot.auto_restart
             and not (pause is not None and pause.active(now.wall_ms))
             and not view.resource.storm(view.policy)
         )

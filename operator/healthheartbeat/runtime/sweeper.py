@@ -179,6 +179,7 @@ class Sweeper:
                 self._restarts.consider(slug, sweep_start_ms=sweep.start.wall_ms)
         if sweep.resource.bots[slug].firing != firing:
             self._pager.soon()
+            self._writer.save()  # whoever goes on, were this the end, is to know what has been told
 
     def _close(self, sweep: Sweep, *, polled_at: Now, overrun: bool) -> None:
         world, watch, now = self._world, self.watch, self._world.now()

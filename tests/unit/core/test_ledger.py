@@ -110,8 +110,8 @@ def test_a_pod_that_timed_out_is_told_even_where_another_is_worse() -> None:
 def test_evidence_is_per_pod() -> None:
     after, _ = sweeps(ledger(), *[{"one": WELL, "two": SICK}] * 2, *[{"one": SICK, "two": SICK}] * 2, of=TWINS)
     assert after.miss_count == 4
-    assert after.evidence(3) == {"two"}
-    assert after.evidence(2) == {"one", "two"}
+    assert after.evidence(3, "") == {"two"}
+    assert after.evidence(2, "") == {"one", "two"}
 
 
 def test_two_pods_that_miss_in_turn_page_but_are_no_evidence() -> None:
@@ -119,7 +119,7 @@ def test_two_pods_that_miss_in_turn_page_but_are_no_evidence() -> None:
         ledger(), {"one": WELL, "two": SICK}, {"one": SICK, "two": WELL}, {"one": WELL, "two": SICK}, of=TWINS
     )
     assert after.is_down
-    assert after.evidence(2) == frozenset()
+    assert after.evidence(2, "") == frozenset()
 
 
 def test_a_replacement_starts_without_its_predecessors_misses() -> None:
@@ -127,12 +127,12 @@ def test_a_replacement_starts_without_its_predecessors_misses() -> None:
     after, _ = sweeps(sick, SICK, of=bot(SLUG, "new"))
     assert after.miss_count == 4
     assert after.pods == {"new": streak(1, MissReason.HTTP_STATUS)}
-    assert after.evidence(3) == frozenset()
+    assert after.evidence(3, "") == frozenset()
 
 
 def test_one_good_answer_of_a_pod_ends_its_own_streak_only() -> None:
     after, _ = sweeps(ledger(), *[{"one": SICK, "two": SICK}] * 3, {"one": WELL, "two": SICK}, of=TWINS)
-    assert after.evidence(3) == {"two"}
+    assert after.evidence(3, "") == {"two"}
     assert "one" not in after.pods
 
 
@@ -141,7 +141,7 @@ def test_a_doubtful_poll_neither_adds_to_a_streak_nor_ends_it() -> None:
     assert isinstance(event, Unjudged)
     assert after.pods[SLUG].misses == 2
     assert after.miss_count == 2
-    assert sweeps(after, SICK)[0].evidence(3) == {SLUG}
+    assert sweeps(after, SICK)[0].evidence(3, "") == {SLUG}
 
 
 def test_a_doubtful_poll_is_neither_a_miss_nor_healthy() -> None:
@@ -208,7 +208,7 @@ def test_no_address_at_all_is_a_miss() -> None:
 def test_a_streak_ends_with_its_pods_place_in_the_registry() -> None:
     sick, _ = sweeps(ledger(), *[SICK] * 3)
     gone, _ = record(sick, bot(pods=()), {}, threshold=3, now=at(0))
-    assert gone.evidence(3) == frozenset()
+    assert gone.evidence(3, "") == frozenset()
     back, _ = sweeps(gone, SICK)
     assert back.pods[SLUG].misses == 1
 
@@ -252,5 +252,18 @@ def test_misses_of_another_question_are_no_evidence_and_count_for_the_bot_all_th
     after, _ = sweeps(before, SICK, of=elsewhere)
     assert after.miss_count == 3
     assert after.pods[SLUG].misses == 1
-    assert after.evidence(3) == frozenset()
-    assert sweeps(after, SICK, SICK, of=elsewhere)[0].evidence(3) == {SLUG}
+    assert after.evidence(3, target) == frozenset()
+    enough, _ = sweeps(after, SICK, SICK, of=elsewhere)
+    assert enough.evidence(3, target) == {SLUG}
+    assert enough.evidence(3, "as it is asked after that") == frozenset()
+
+
+def test_one_pod_that_answers_as_it_is_asked_now_proves_the_question_for_all() -> None:
+    """Else a bot of which one replica came up hung after a change would wait for a restart in order to be seen."""
+    moved = replace(TWINS, target="1moved")
+    after, _ = record(ledger(), moved, {"one": WELL, "two": SICK}, threshold=3, now=at(0))
+    assert after.seen_as == "1moved"
+    assert after.ever_seen
+    assert after.miss_count == 1
+    neither, _ = record(ledger(), moved, {"one": SICK, "two": SICK}, threshold=3, now=at(0))
+    assert neither.seen_as == ""

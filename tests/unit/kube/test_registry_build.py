@@ -436,8 +436,10 @@ def test_a_bots_target_changes_with_all_that_says_who_is_asked_and_for_what() ->
         target({**ONE, "probe": {"port": 80, "path": "/health/{slug}"}}),
         target({**ONE, "bots": [{"slug": "a", "service": "b"}]}),
         target(ONE, selector={"app": "another"}),
+        target(ONE, selector={}),
+        target(ONE, ports=[{"port": 80, "targetPort": 9999}]),
     ]
-    assert len({as_it_is, *others}) == 5
+    assert len({as_it_is, *others}) == 7
     assert built(configuration(**ONE), [], []).registry.bots["a"].target == "", "nobody is asked"
 
 

@@ -100,3 +100,16 @@ async def test_a_dead_sink_delays_no_sweep_and_lists_an_end_no_longer_than_the_p
         assert world.entry("a")["ending"] == [AlertName.BOT_DOWN]
         await world.sweeps(8)
         assert "ending" not in world.entry("a")
+
+
+async def test_what_begins_in_mid_sweep_is_in_the_status_before_the_sweep_has_ended() -> None:
+    """A process that is killed before its sweep ends, while another bot hangs, leaves its page to be kept up."""
+    of, sink = one_miss_pages(), FakeSink()
+    async with process(of, sink) as world:
+        of.answer("a", SICK)
+        of.answer("b", None)
+        before = len(world.reports)
+        await asyncio.sleep(INTERVAL_S + 2)
+        assert len(world.reports) == before, "b hangs, and the sweep with it"
+        assert DOWN_A in sink.firing()
+        assert AlertName.BOT_DOWN in world.entry("a")["firing"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any
 
 from healthheartbeat.adapters.kube import endpoints, roll, service_ports
 from healthheartbeat.adapters.kube.endpoints import Endpoint, Endpoints
@@ -11,12 +11,10 @@ from healthheartbeat.adapters.kube.json_access import mapping, text, texts
 from healthheartbeat.adapters.kube.service_ports import NamedPort, NoPort
 from healthheartbeat.api import names
 from healthheartbeat.api.config import BotSettings, Config
-from healthheartbeat.core.clock import Now
+from healthheartbeat.core.clock import CLOCKS_APART_MS, Now
 from healthheartbeat.core.registry import Bot, Pod, Registry
 
 RawObject = Mapping[str, Any]
-CLOCKS_APART_MS: Final = 5_000
-"""A pod may be born this much in our future, since clocks differ a little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +115,8 @@ def _bot(
     other = claims.get(settings.service)
     path = joined.config.spec.probe.path.replace(names.SLUG_PLACEHOLDER, settings.slug)
     selector = texts(mapping((service or {}).get("spec")).get("selector"))
+    pod_port = 0 if service is None else service_ports.of_pods(settings.port, service)
+    asked = (settings.service, sorted(selector.items()), settings.port, pod_port, path)
     return Bot(
         slug=settings.slug,
         service=settings.service,
@@ -127,8 +127,8 @@ def _bot(
         startup_grace_ms=settings.startup_grace_s * 1000,
         pods=pods,
         selector=selector,
-        pod_port=0 if service is None else service_ports.of_pods(settings.port, service),
-        target=_digest(settings.service, sorted(selector.items()), settings.port, path) if selector else "",
+        pod_port=pod_port,
+        target="" if service is None else _target(asked),
         unpolled_words=words,
         claimed_words=(
             f"Service {settings.service} is a bot of HealthHeartbeat {joined.config.namespace}/{other} too: "
@@ -139,8 +139,9 @@ def _bot(
     ), problems
 
 
-def _digest(*what: object) -> str:
-    return blake2b(repr(what).encode(), digest_size=6).hexdigest()
+def _target(asked: object) -> str:
+    """Stands for what is asked. Where that is put together anew by a later release, so is its first character."""
+    return "1" + blake2b(repr(asked).encode(), digest_size=7).hexdigest()
 
 
 def _young(behind: Endpoints, grace_ms: int, pod_created_ms: Mapping[str, int], now: Now) -> set[str]:

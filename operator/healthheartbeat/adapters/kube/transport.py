@@ -1,11 +1,13 @@
 """Connections to the API server: kept ones for most calls, and a fresh one each for what may be sent only once."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Final
 
 import aiohttp
+from aiohttp.connector import NEEDS_CLEANUP_CLOSED
 
 from healthheartbeat import __version__
 from healthheartbeat.adapters.kube.credentials import Credentials
@@ -37,14 +39,17 @@ class Transport:
         traces.on_request_headers_sent.append(_note)
         traces.freeze()
         self._kept = _session(aiohttp.TCPConnector(limit=0, ssl=credentials.tls), traces)
-        self._once = _session(
-            aiohttp.TCPConnector(limit=0, ssl=credentials.tls, force_close=True), traces, _never_again
+        # Over TLS a connection ends when the other side says so, too; what it leaves open is ended every 2 s.
+        once = aiohttp.TCPConnector(
+            limit=0, ssl=credentials.tls, force_close=True, enable_cleanup_closed=NEEDS_CLEANUP_CLOSED
         )
+        self._once = _session(once, traces, _never_again)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._kept.close()
         await self._once.close()
+        await asyncio.sleep(0)  # a transport that was aborted ends in the loop's next turn
 
     async def send(
         self,

@@ -1,5 +1,6 @@
 """The network between HealthHeartbeat and its bots."""
 
+import time
 from contextlib import ExitStack
 from typing import Final
 
@@ -7,6 +8,7 @@ from chaos.scenarios.play import Play
 from chaos.scenarios.recipes.bots import BOT_DOWN
 
 CUT_PORT: Final = 8099
+HEALS_S: Final = 6
 RULES: Final = f"table inet cut {{ chain out {{ type filter hook output priority 0; tcp dport {CUT_PORT} drop; }}; }}"
 
 
@@ -63,9 +65,12 @@ def storm(play: Play) -> None:
     play.expect("the breaker opens: RestartsAllowed is False", lambda: bots.condition("RestartsAllowed") == "False")
     play.expect_pages(None, "HEALTH_HEARTBEAT_STORM")
     play.expect(f"{slugs[0]} is held by the breaker", lambda: bots.bot(slugs[0]).get("action") == "held_by_breaker")
-    play.account.inject("they answer well again")
-    for slug in slugs[:5]:
-        bots.control(slug, mode="ok")
+    play.account.inject(f"in {HEALS_S} s they answer well again")
+    # At one moment: the breaker closes as soon as few are missing, and those few are then due for a restart.
+    addresses = [ip for slug in slugs[:5] for ip in bots.ips(slug).values()]
+    heals_at_s = time.monotonic() + HEALS_S
+    for ip in addresses:
+        bots.control_at(ip, mode="fail", for_s=max(0.0, heals_at_s - time.monotonic()))
     play.expect_all_healthy()
     play.expect_same_pods(before)
     play.expect_restarts(operator, 0)
