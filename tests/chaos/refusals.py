@@ -12,6 +12,7 @@ from chaos.record import Call
 from chaos.run import Fault, Run
 
 LATE_S = 5
+AS_MANY = frozenset({"DELETE pods"})
 
 
 def at_calls(calls: Sequence[Call]) -> list[Fault]:
@@ -25,10 +26,10 @@ def at_calls(calls: Sequence[Call]) -> list[Fault]:
 
 
 def _at_nth(kind: str, nth: int, what: str) -> Fault:
-    """What goes wrong with a call of `kind`: of each four of them with the first, second and third, since no two runs
-    make quite as many, and each fault is to strike.
+    """What goes wrong with a call of `kind`: with the one of that number of those that every run makes as often; of
+    each four of others with the first, second and third, since no two runs make quite as many, and each is to strike.
     """
-    left = [max(1, nth * 3 // 4)]
+    left = [nth if kind in AS_MANY else max(1, nth * 3 // 4)]
 
     def hits(call: Call) -> bool:
         left[0] -= call.kind == kind

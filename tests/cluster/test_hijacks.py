@@ -121,7 +121,8 @@ def test_another_workloads_pod_that_is_said_to_be_behind_the_service_is_not_dele
     bots.until_state(SLUG, "Healthy")
     before, (pod,) = {slug: bots.uids(slug) for slug in (SLUG, BYSTANDER)}, bots.pods(BYSTANDER)
     (own,) = bots.ips(BYSTANDER).values()
-    with applied(cluster, bots.namespace, forged("forged", pod=pod, address=own, port=9)):
+    bots.control(BYSTANDER, mode="fail")  # at its own address, and at the port to which the Service leads
+    with applied(cluster, bots.namespace, forged("forged", pod=pod, address=own)):
         bots.until_state(SLUG, "Down")
         swept_on(operator, bots.namespace)
         assert {slug: bots.uids(slug) for slug in before} == before

@@ -12,7 +12,9 @@ REST_S: Final = 10.0
 """A bot is left in peace for so long after it failed, so that each failure is a story of its own."""
 EVERY_S: Final = 3.0
 FIRST_ROUND: Final = 0.2
-"""In this share of the time every bot fails once: what grows with that is no leak."""
+"""In this share of the time every bot fails once, for long enough to be restarted where there is time for that: what
+grows with that is no leak.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ def plan(slugs: Sequence[str], *, seed: int, lasting_s: float) -> Iterator[Fault
     chance.shuffle(first)
     pause_s = FIRST_ROUND * lasting_s / len(first)
     for number, slug in enumerate(first):
-        fault = Fault(slug, _kind(chance), number * pause_s, chance.uniform(*LENGTHS_S[0][0]))
+        length = _length(chance) if pause_s >= EVERY_S else LENGTHS_S[0][0]
+        fault = Fault(slug, _kind(chance), number * pause_s, chance.uniform(*length))
         free_s[slug] = fault.ends_s + REST_S
         yield fault
     now_s = FIRST_ROUND * lasting_s
@@ -47,11 +50,15 @@ def plan(slugs: Sequence[str], *, seed: int, lasting_s: float) -> Iterator[Fault
         if not rested:
             continue
         slug = chance.choice(rested)
-        (bounds,) = chance.choices([bounds for bounds, _ in LENGTHS_S], [share for _, share in LENGTHS_S])
-        fault = Fault(slug, _kind(chance), now_s, chance.uniform(*bounds))
+        fault = Fault(slug, _kind(chance), now_s, chance.uniform(*_length(chance)))
         if fault.ends_s < lasting_s:
             free_s[slug] = fault.ends_s + REST_S
             yield fault
+
+
+def _length(chance: random.Random) -> tuple[float, float]:
+    (bounds,) = chance.choices([bounds for bounds, _ in LENGTHS_S], [share for _, share in LENGTHS_S])
+    return bounds
 
 
 def _kind(chance: random.Random) -> Kind:

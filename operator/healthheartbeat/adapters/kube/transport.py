@@ -2,17 +2,21 @@
 
 import asyncio
 import json
+import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Final
 
 import aiohttp
-from aiohttp.connector import NEEDS_CLEANUP_CLOSED
+from aiohttp.connector import Connection
 
 from healthheartbeat import __version__
 from healthheartbeat.adapters.kube.credentials import Credentials
 
 READ_BUFFER_BYTES: Final = 2**20
+ENDS_WITHIN_S: Final = 2.0
+"""How long a call and the end of its connection take together, usually."""
 NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 """The client's `asyncio.timeout` is the only one: aiohttp rounds its own up to whole seconds."""
 
@@ -30,6 +34,35 @@ class CutError(aiohttp.ClientError):
     """A connection ended under a request. Not one of those after which aiohttp sends an idempotent method again."""
 
 
+class _Fresh(aiohttp.TCPConnector):
+    """Makes connections that serve one request each, and ends with them.
+
+    Over TLS one that is done with lasts until the other side has said so too, and aiohttp no longer knows it by then.
+    (Its own `enable_cleanup_closed` holds on to them, and on uvloop costs 10 KB a connection that never come back.)
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._made: deque[tuple[float, asyncio.Transport]] = deque()
+
+    async def connect(self, *arguments: Any, **named: Any) -> Connection:
+        """As aiohttp does, and remember it for as long as its end may take."""
+        connection = await super().connect(*arguments, **named)
+        now_s = time.monotonic()
+        while self._made and now_s - self._made[0][0] > ENDS_WITHIN_S:
+            self._made.popleft()
+        if connection.transport is not None:
+            self._made.append((now_s, connection.transport))
+        return connection
+
+    async def end(self) -> None:
+        """End what has not ended; to be called once the session is closed."""
+        for _, transport in self._made:
+            transport.abort()
+        self._made.clear()
+        await asyncio.sleep(0)  # they end in the loop's next turn
+
+
 class Transport:
     """Sessions made from one reading of the credentials."""
 
@@ -39,17 +72,14 @@ class Transport:
         traces.on_request_headers_sent.append(_note)
         traces.freeze()
         self._kept = _session(aiohttp.TCPConnector(limit=0, ssl=credentials.tls), traces)
-        # Over TLS a connection ends when the other side says so, too; what it leaves open is ended every 2 s.
-        once = aiohttp.TCPConnector(
-            limit=0, ssl=credentials.tls, force_close=True, enable_cleanup_closed=NEEDS_CLEANUP_CLOSED
-        )
-        self._once = _session(once, traces, _never_again)
+        self._fresh = _Fresh(limit=0, ssl=credentials.tls, force_close=True)
+        self._once = _session(self._fresh, traces, _never_again)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._kept.close()
         await self._once.close()
-        await asyncio.sleep(0)  # a transport that was aborted ends in the loop's next turn
+        await self._fresh.end()
 
     async def send(
         self,
