@@ -13,11 +13,17 @@ HEALS = {plan.slug for plan in PLANS if plan.slug in MAY_GO and plan.newborn == 
 def without_evidence(record: Record) -> Iterator[str]:
     """Pods deleted though their own last polls, by the process that deleted them, were not so many misses in a row."""
     for call in record.deletes():
-        began_s = record.lives[call.process].began_s
+        began_s = _led_from_s(record, call.process)
         polls = [poll for poll in record.polls if poll.uid == call.uid and began_s <= poll.at_s <= call.at_s]
         last = [poll.outcome for poll in polls[-THRESHOLD:]]
         if len(last) < THRESHOLD or "ok" in last:
             yield f"{call.deletes} was deleted by process {call.process} after {last}"
+
+
+def _led_from_s(record: Record, process: int) -> float:
+    """Not before it began, nor before the other was frozen: polls until then are the other's."""
+    frozen_s = [from_s for life in record.lives if life.number != process for from_s, _ in life.frozen]
+    return max(record.lives[process].began_s, *frozen_s) if frozen_s else record.lives[process].began_s
 
 
 def without_uid(record: Record) -> Iterator[str]:
