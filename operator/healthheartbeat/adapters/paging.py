@@ -65,16 +65,19 @@ class PageBoard:
         )
 
     def adopt(self, healthheartbeat: str, previously_firing: Iterable[Alert], *, now_ms: int) -> None:
-        """Take over what an earlier process left firing, before the first `publish` of the resource.
+        """Take over what an earlier process left firing.
 
-        Nothing is sent yet: the first `publish` sends on what still fires, under these labels, and resolves the rest.
+        Nothing is sent yet: the next `publish` sends on what still fires, under these labels, and resolves the rest.
         """
         resource = self._resources.setdefault(healthheartbeat, _Resource(firing={}))
-        for alert in previously_firing:
-            if alert.key not in resource.firing:
-                resource.firing[alert.key] = self._page(alert, now_ms=now_ms, ends_at_ms=now_ms + MIN_LIFE_MS)
+        taken = {
+            alert.key: self._page(alert, now_ms=now_ms, ends_at_ms=now_ms + MIN_LIFE_MS)
+            for alert in previously_firing
+            if alert.key not in resource.firing
+        }
+        resource.firing |= taken
         if self._desk:
-            self._desk.adopt(resource.firing.values())
+            self._desk.adopt(taken.values())
 
     def publish(
         self,

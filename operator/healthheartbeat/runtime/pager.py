@@ -1,8 +1,11 @@
 """Handing one resource's alerts over to the sinks: at once when something begins or ends, and with every sweep."""
 
 import asyncio
+from typing import Final
 
+from healthheartbeat.api.codes import AlertName
 from healthheartbeat.core import alerts
+from healthheartbeat.core.alerts import Alert, AlertKey
 from healthheartbeat.core.resource import ResourceLedger
 from healthheartbeat.core.verdict import Outcome
 from healthheartbeat.runtime.watch import Watch
@@ -10,6 +13,7 @@ from healthheartbeat.runtime.world import World
 
 DELAY_S = 0.02
 """Bots that go down in one moment are paged about in one request."""
+ENDED_BY_AN_ANSWER: Final = frozenset({AlertName.BOT_DOWN, AlertName.RESTART_BUDGET_EXHAUSTED})
 
 
 class Pager:
@@ -19,12 +23,21 @@ class Pager:
         self._watch = watch
         self._world = world
         self._timer: asyncio.TimerHandle | None = None
+        self._ended: dict[AlertKey, Alert] = {}
 
     def adopt(self, ending: ResourceLedger) -> None:
-        """Take over what an earlier process left firing, by the status just read; and `ending`, for it to be ended."""
+        """Take over what an earlier process left firing, by the status just read; and `ending`, which it had ended.
+
+        That is said again once the bot has answered us as well: it may be down anew, and paged about, without that the
+        process could still write so.
+        """
         watch = self._watch
-        left = [alert for of in (watch.resource, ending) for alert in alerts.firing(of, watch.policy)]
-        self._world.pages.adopt(watch.resource.name, tuple(left), now_ms=self._world.now().wall_ms)
+        self._ended = {alert.key: alert for alert in alerts.firing(ending, watch.policy)}
+        self._adopt(alerts.firing(watch.resource, watch.policy))
+
+    def standing(self) -> frozenset[AlertKey]:
+        """The alerts that some sink may show, firing or not."""
+        return self._world.pages.standing(self._watch.resource.name) | self._ended.keys()
 
     def soon(self) -> None:
         """Something began or ended: say so within moments."""
@@ -42,6 +55,7 @@ class Pager:
             storm_slugs=[slug for slug, ledger in resource.bots.items() if ledger.latest is Outcome.MISS],
             registry_age_ms=watch.registry_age_ms(now),
         )
+        self._end_again(firing)
         self._world.pages.publish(
             resource.name,
             firing,
@@ -50,6 +64,24 @@ class Pager:
             may_resolve=watch.leads(),
         )
         watch.paging_notes = (*self._world.pages.problems(), *self._world.notes())
+
+    def _end_again(self, firing: tuple[Alert, ...]) -> None:
+        for alert in firing:
+            self._ended.pop(alert.key, None)
+        due = [alert for key, alert in self._ended.items() if self._is_over(key)]
+        for alert in due:
+            del self._ended[alert.key]
+        if due:
+            self._adopt(tuple(due))  # known and not firing: the next publish ends it
+
+    def _is_over(self, key: AlertKey) -> bool:
+        ledger = self._watch.resource.bots.get(key.slug or "")
+        if ledger is None:
+            return True
+        return ledger.answered if key.name in ENDED_BY_AN_ANSWER else ledger.latest is not None
+
+    def _adopt(self, left: tuple[Alert, ...]) -> None:
+        self._world.pages.adopt(self._watch.resource.name, left, now_ms=self._world.now().wall_ms)
 
     def close(self) -> None:
         """Say nothing more: the resource is gone, or another process's."""

@@ -48,7 +48,6 @@ class Sweeper:
         self._where = (namespace, name)
         self._world = world
         self.watch = Watch(resource=ResourceLedger(name=self.key), stale_after_ms=world.stale_after_ms, leads=leads)
-        self.watch.standing = lambda: world.pages.standing(self.key)
         self.began_ms = self.watch.began_ms = world.now().mono_ms
         self._announcer = Announcer(self.key, metrics=world.metrics, record=self._record, now=world.now)
         self._reader = Reader(
@@ -62,6 +61,7 @@ class Sweeper:
             failed=lambda words: self._announcer.said("STATUS_NOT_WRITTEN", reason=words),
         )
         self._pager = Pager(self.watch, world)
+        self.watch.standing = self._pager.standing
         self._restarts = Restarts(
             self.watch,
             writer=self._writer,

@@ -113,3 +113,29 @@ async def test_what_begins_in_mid_sweep_is_in_the_status_before_the_sweep_has_en
         assert len(world.reports) == before, "b hangs, and the sweep with it"
         assert DOWN_A in sink.firing()
         assert AlertName.BOT_DOWN in world.entry("a")["firing"]
+
+
+async def test_an_end_is_not_told_of_a_bot_that_is_down_anew() -> None:
+    """The process that died may have paged about it again without that it could write so."""
+    of, sink = cluster(missedHeartbeatsToAlert=2, autoRestart=False), FakeSink()
+    async with process(of, sink) as world:
+        of.answer("a", SICK)
+        await world.sweeps(2)
+        await asyncio.sleep(1)
+        sink.dead = True
+        of.answer("a", Verdict.healthy())
+        await world.sweeps(1)
+        await asyncio.sleep(1)
+        assert world.entry("a")["ending"] == [AlertName.BOT_DOWN]
+    of.answer("a", SICK)
+    sink.dead = False
+    sink.batches.clear()
+    async with process(of, sink) as world:
+        assert world.entry("a")["ending"] == [AlertName.BOT_DOWN], "it is not forgotten meanwhile"
+        await world.sweeps(2)
+        await asyncio.sleep(1)
+        assert {what for _, what, _ in sink.said()} == {"firing"}
+        of.answer("a", Verdict.healthy())
+        await world.sweeps(1)
+        await asyncio.sleep(1)
+        assert sink.firing() == set()
