@@ -13,7 +13,7 @@ from aiohttp import web
 from chaos.gate import Exchange, Strike
 from chaos.nursery import ended
 from chaos.record import Call, Record
-from chaos.run import Fault, Run
+from chaos.run import Fault, Run, nth, surely
 from harness.processes import tail
 
 FIRST, SECOND = 0, 1
@@ -21,28 +21,20 @@ FIRST, SECOND = 0, 1
 
 def at_writes(calls: Sequence[Call]) -> list[Fault]:
     """SIGSTOP of the first process with each of the writes of an undisturbed run, at each of MOMENTS."""
-    writes = sum(bool(call.write) for call in calls if call.process == FIRST)
-    return [_at_nth(number, moment, write=True) for number in range(1, writes + 1) for moment in MOMENTS]
+    return _at_each(calls, "write", lambda call: call.process == FIRST and bool(call.write))
 
 
 def at_reads(calls: Sequence[Call]) -> list[Fault]:
     """The same with each of its reads but watches, which have no reply to be before or after."""
-    reads = sum(not call.write and not call.watch for call in calls if call.process == FIRST)
-    return [_at_nth(number, moment, write=False) for number in range(1, reads + 1) for moment in MOMENTS]
+    return _at_each(calls, "read", lambda call: call.process == FIRST and not call.write and not call.watch)
 
 
-def _at_nth(number: int, moment: str, *, write: bool) -> Fault:
-    """At the write or read of that number; of each four of them at the first, second and third, since no two runs make
-    quite as many, and each fault is to strike.
-    """
-    left = [max(1, number * 3 // 4)]
-
-    def hits(call: Call) -> bool:
-        counts = call.process == FIRST and bool(call.write) == write and not call.watch
-        left[0] -= counts
-        return counts and left[0] == 0
-
-    return Fault(name=f"frozen {moment} {'write' if write else 'read'} {number}", hits=hits, strike=MOMENTS[moment])
+def _at_each(calls: Sequence[Call], what: str, counts: Callable[[Call], bool]) -> list[Fault]:
+    return [
+        Fault(name=f"frozen {moment} {what} {number}", hits=nth(surely(number), counts), strike=strike)
+        for number in range(1, sum(map(counts, calls)) + 1)
+        for moment, strike in MOMENTS.items()
+    ]
 
 
 @dataclass

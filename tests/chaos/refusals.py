@@ -9,7 +9,7 @@ from aiohttp import web
 
 from chaos.gate import Exchange, Reply, Strike
 from chaos.record import Call
-from chaos.run import Fault, Run
+from chaos.run import Fault, Run, nth, surely
 
 LATE_S = 5
 AS_MANY = frozenset({"DELETE pods"})
@@ -17,25 +17,18 @@ AS_MANY = frozenset({"DELETE pods"})
 
 def at_calls(calls: Sequence[Call]) -> list[Fault]:
     """All that may go wrong with each of the calls of an undisturbed run."""
-    nth: Counter[str] = Counter()
+    count: Counter[str] = Counter()
     faults = []
     for call in calls:
-        nth[call.kind] += 1
-        faults += [_at_nth(call.kind, nth[call.kind], what) for what in possible(call)]
+        count[call.kind] += 1
+        faults += [_at_nth(call.kind, count[call.kind], what) for what in possible(call)]
     return faults
 
 
-def _at_nth(kind: str, nth: int, what: str) -> Fault:
-    """What goes wrong with a call of `kind`: with the one of that number of those that every run makes as often; of
-    each four of others with the first, second and third, since no two runs make quite as many, and each is to strike.
-    """
-    left = [nth if kind in AS_MANY else max(1, nth * 3 // 4)]
-
-    def hits(call: Call) -> bool:
-        left[0] -= call.kind == kind
-        return call.kind == kind and left[0] == 0
-
-    return Fault(name=f"{what} {nth} of {kind}", hits=hits, strike=MISHAPS[what])
+def _at_nth(kind: str, number: int, what: str) -> Fault:
+    """What goes wrong with the call of that number of a `kind`, or near it where not every run makes as many."""
+    hits = nth(number if kind in AS_MANY else surely(number), lambda call: call.kind == kind)
+    return Fault(name=f"{what} {number} of {kind}", hits=hits, strike=MISHAPS[what])
 
 
 def possible(call: Call) -> Sequence[str]:

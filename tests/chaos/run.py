@@ -74,6 +74,23 @@ class Fault:
     strike: Callable[["Run"], Strike] | None = None
 
 
+def nth(number: int, counts: Callable[[Call], bool]) -> Callable[[Call], bool]:
+    """Hits the call of that number of those that count, once."""
+    left = [number]
+
+    def hits(call: Call) -> bool:
+        counted = counts(call)
+        left[0] -= counted
+        return counted and left[0] == 0
+
+    return hits
+
+
+def surely(number: int) -> int:
+    """A number that every run comes to, near one that not every run does: of each four the first, second and third."""
+    return max(1, number * 3 // 4)
+
+
 @dataclass
 class Town:
     """What all runs share."""

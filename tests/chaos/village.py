@@ -83,8 +83,7 @@ class Village:
     async def move(self, slug: str, layer: str) -> None:
         """Put a bot into another layer, which changes the resource and nothing else."""
         path = f"/apis/{names.API_VERSION}/namespaces/{self.namespace}/{names.PLURAL}/hh"
-        bots = [{"slug": plan.slug, "port": "http"} for plan in self.plans]
-        moved = [bot | ({"layer": layer} if bot["slug"] == slug else {}) for bot in bots]
+        moved = [bot | ({"layer": layer} if bot["slug"] == slug else {}) for bot in self._bots()]
         await self.upstream.ask("PATCH", path, {"spec": {"bots": moved}})
 
     async def keep(self) -> None:
@@ -154,10 +153,12 @@ class Village:
     def _resource(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         pause = '{"until": null, "reason": "looking into it", "by": "ana"}'
         paused = {f"pause-restart.{names.GROUP}/{plan.slug}": pause for plan in self.plans if plan.paused}
-        bots = [{"slug": plan.slug, "port": "http"} for plan in self.plans]
         return {
             "apiVersion": names.API_VERSION,
             "kind": names.KIND,
             "metadata": {"name": "hh", "annotations": paused},
-            "spec": {**spec, "bots": bots},
+            "spec": {**spec, "bots": self._bots()},
         }
+
+    def _bots(self) -> list[dict[str, str]]:
+        return [{"slug": plan.slug, "port": "http"} for plan in self.plans]

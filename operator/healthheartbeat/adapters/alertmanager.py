@@ -1,6 +1,5 @@
 """An Alertmanager as a sink: its v2 API, `POST …/api/v2/alerts` (api.md, "Alerts sent by the operator")."""
 
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -11,7 +10,7 @@ import structlog
 from yarl import URL
 
 from healthheartbeat.adapters.outgoing import open_session
-from healthheartbeat.adapters.page import Page, RefusedError, SinkError
+from healthheartbeat.adapters.page import Page, RefusedError, SinkError, wall_ms
 from healthheartbeat.api.text import clip
 from healthheartbeat.api.times import format_ms
 
@@ -27,10 +26,6 @@ MOST_APART_MS: Final = 24 * 3_600_000
 log = structlog.get_logger(__name__)
 
 
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class AlertmanagerSink:
     """One Alertmanager. `url` is its address up to the path prefix, and may hold user and password.
 
@@ -40,7 +35,7 @@ class AlertmanagerSink:
     having ended as much sooner: whoever wrote that Date, no page is ended by it.
     """
 
-    def __init__(self, url: str, *, wall_ms: Callable[[], int] = _wall_ms) -> None:
+    def __init__(self, url: str, *, wall_ms: Callable[[], int] = wall_ms) -> None:
         given = URL(url).with_query(None).with_fragment(None)
         if given.scheme not in {"http", "https"} or not given.host:
             # What came is not shown: it may hold a password.

@@ -1,5 +1,6 @@
 """A page as it goes to a sink, and what a sink is."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -31,6 +32,11 @@ class Page:
     def identity(self) -> Identity:
         """Its labels as a key."""
         return tuple(sorted(self.labels.items()))
+
+
+def wall_ms() -> int:
+    """Now, as pages have it."""
+    return time.time_ns() // 1_000_000
 
 
 class SinkError(Exception):

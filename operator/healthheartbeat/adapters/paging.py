@@ -6,14 +6,13 @@ system is assumed to be there for 99.9 % of the time).
 
 import asyncio
 import random
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from healthheartbeat.adapters.channel import Channel, Timing
 from healthheartbeat.adapters.notify.desk import NotifyDesk, NotifySettings
-from healthheartbeat.adapters.page import Page, Sink
+from healthheartbeat.adapters.page import Page, Sink, wall_ms
 from healthheartbeat.core.alerts import MIN_LIFE_MS, Alert, AlertKey
 
 NO_SINK: Final = "no alert sink is configured: nobody will be paged"
@@ -25,10 +24,6 @@ class _Resource:
 
     firing: dict[AlertKey, Page]
     may_resolve: bool = True
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class PageBoard:
@@ -46,7 +41,7 @@ class PageBoard:
         runbook_base: str,
         outcome: Callable[[str, str], None] = lambda _alertname, _outcome: None,
         leads: Callable[[str], bool] = lambda _healthheartbeat: True,
-        wall_ms: Callable[[], int] = _wall_ms,
+        wall_ms: Callable[[], int] = wall_ms,
         chance: Callable[[], float] = random.random,
         timing: Timing | None = None,
         notify: NotifySettings | None = None,

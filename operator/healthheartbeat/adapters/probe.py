@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from healthheartbeat import __version__
 from healthheartbeat.adapters.answer import AnswerReader
@@ -21,6 +21,8 @@ from healthheartbeat.adapters.readiness import Readiness
 from healthheartbeat.adapters.standstill import NOTABLE_S, StandstillWatch, excuses
 from healthheartbeat.api.codes import MissReason
 from healthheartbeat.core.verdict import Outcome, Verdict
+
+T = TypeVar("T")
 
 _OUR_OWN: Final = frozenset(
     {
@@ -177,16 +179,17 @@ class _Exchange:
         else:
             self._settle(Verdict.miss(MissReason.CONNECTION_FAILED, words))
 
-    def _guarded(self, step: Callable[[], object]) -> None:
+    def _guarded(self, step: Callable[[], T]) -> T | None:
         """Take a step; what fails in the system becomes a verdict, a fault of ours goes to whoever awaits it."""
         try:
-            step()
+            return step()
         except OSError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - in a callback of the loop nobody else would ever hear of it
             if not self.verdict.done():
                 self.verdict.set_exception(error)
             self.close()
+        return None
 
     def _send(self) -> None:
         """Send what is left of the request; wait for the socket where it does not take it, then for the answer."""
@@ -230,11 +233,10 @@ class _Exchange:
         A piece a turn, as long as there is more, and at most what the reader takes of one answer.
         """
         self._longest_standstill_s = max(self._longest_standstill_s, self._watch.lateness_s())
-        more: list[bool] = []
-        self._guarded(lambda: more.append(self._drain()))
+        more = self._guarded(self._drain)
         if self.verdict.done():
             return
-        if any(more):
+        if more:
             self._timer = self._loop.call_later(0, self._overdue)
             return
         stood_still_s = self._longest_standstill_s

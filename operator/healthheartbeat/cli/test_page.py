@@ -1,7 +1,6 @@
 """`healthheartbeat test-page`: whether a page would arrive, asked before it must."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ from healthheartbeat.adapters.alertmanager import AlertmanagerSink
 from healthheartbeat.adapters.drill import Tried
 from healthheartbeat.adapters.kube.errors import CredentialsError
 from healthheartbeat.adapters.notify.file import NotifyFile, read
+from healthheartbeat.adapters.page import wall_ms
 from healthheartbeat.cli.health.options import Context, Kubeconfig, Name, Namespace, Output, OutputFormat
 from healthheartbeat.cli.health.output import print_data
 from healthheartbeat.cli.health.target import Target
@@ -77,7 +77,7 @@ async def _try_all(
         return await drill.send_test_page(
             sinks,
             tuple(file.services.values()),
-            now_ms=time.time_ns() // 1_000_000,
+            now_ms=wall_ms(),
             healthheartbeat=about,
             runbook_base=runbook_url,
         )

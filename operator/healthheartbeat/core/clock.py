@@ -17,3 +17,9 @@ class Now:
 
     wall_ms: int
     mono_ms: int
+
+    def is_younger(self, born_ms: int, than_ms: int) -> bool:
+        """Whether what was born then, by another's wall clock, is younger than so much. What is born in our future is
+        not: one of the clocks is wrong, and it may be old.
+        """
+        return -CLOCKS_APART_MS <= self.wall_ms - born_ms < than_ms

@@ -143,7 +143,8 @@ def record(
     if ledger.pods or pods or ledger.deleted:
         listed = {pod.uid for pod in bot.pods}
         ledger = replace(ledger, pods=pods, deleted=ledger.deleted & listed)
-    if any(verdict.outcome is Outcome.HEALTHY for verdict in verdicts.values()):
+    proven = ledger.ever_seen and ledger.seen_as == bot.target
+    if not proven and any(verdict.outcome is Outcome.HEALTHY for verdict in verdicts.values()):
         # One pod that answers as it is asked now proves the question, for those that do not as well.
         ledger = replace(ledger, ever_seen=True, seen_as=bot.target)
     missed = [uid for uid, verdict in verdicts.items() if verdict.outcome is Outcome.MISS]
@@ -161,7 +162,7 @@ def record(
     doubtful = next((verdict for verdict in verdicts.values() if verdict.outcome is Outcome.UNKNOWN), None)
     if doubtful is not None:
         return _unjudged(ledger, Outcome.UNKNOWN, doubtful.message, threshold)
-    return _heard(ledger, bot, now)
+    return _heard(ledger, now)
 
 
 def _streaks(ledger: BotLedger, bot: Bot, verdicts: Mapping[str, Verdict]) -> Mapping[str, PodLedger]:
@@ -220,7 +221,7 @@ def _unjudged(ledger: BotLedger, outcome: Outcome | None, message: str, threshol
     return after, Unjudged(slug=ledger.slug, message=message, deferred=outcome is None)
 
 
-def _heard(ledger: BotLedger, bot: Bot, now: Now) -> tuple[BotLedger, Heard]:
+def _heard(ledger: BotLedger, now: Now) -> tuple[BotLedger, Heard]:
     heard = Heard(slug=ledger.slug, misses=ledger.miss_count, was_down=ledger.is_down)
     return (
         BotLedger(
@@ -228,8 +229,8 @@ def _heard(ledger: BotLedger, bot: Bot, now: Now) -> tuple[BotLedger, Heard]:
             latest=Outcome.HEALTHY,
             swept=Outcome.HEALTHY,
             answered=True,
-            ever_seen=True,
-            seen_as=bot.target,
+            ever_seen=ledger.ever_seen,
+            seen_as=ledger.seen_as,
             last_seen_ms=now.wall_ms,
             deleted=ledger.deleted,
             spending=ledger.spending,

@@ -11,7 +11,7 @@ from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import Action, AlertName, MissReason
 from healthheartbeat.api.times import format_s
 from healthheartbeat.core.budget import Attempt
-from healthheartbeat.core.clock import CLOCKS_APART_MS, Now
+from healthheartbeat.core.clock import Now
 from healthheartbeat.core.ledger import BotLedger, PodLedger
 from healthheartbeat.core.policy import Policy
 from healthheartbeat.core.registry import Bot
@@ -208,7 +208,7 @@ def _awaited(pod: PodFacts, ledger: BotLedger, bot: Bot, now: Now) -> str:
         return f"pod {pod.name} is terminating already"
     if pod.uid in ledger.deleted:
         return f"pod {pod.name} was deleted already"
-    if -CLOCKS_APART_MS <= now.wall_ms - pod.created_ms < bot.startup_grace_ms:  # else some clock is wrong
+    if now.is_younger(pod.created_ms, bot.startup_grace_ms):
         return f"pod {pod.name} is younger than its startup grace of {bot.startup_grace_ms // 1000} s"
     return ""
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -23,15 +24,7 @@ FIRING = Page(
     ends_at_ms=NOW_MS + LASTS_MS,
     lapses_at_ms=NOW_MS + LASTS_MS,
 )
-RESOLVED = Page(
-    key=FIRING.key,
-    labels=FIRING.labels,
-    annotations={},
-    starts_at_ms=NOW_MS,
-    ends_at_ms=NOW_MS,
-    lapses_at_ms=NOW_MS + LASTS_MS,
-    resolved=True,
-)
+RESOLVED = replace(FIRING, ends_at_ms=NOW_MS, resolved=True)
 
 
 class Dated:

@@ -39,17 +39,31 @@ def one_miss_pages() -> FakeCluster:
     return cluster(missedHeartbeatsToAlert=1, autoRestart=False)
 
 
+async def down_and_well_unheard(
+    of: FakeCluster,
+    sink: FakeSink,
+    world: MadeWorld,
+    *slugs: str,
+    shows: tuple[str, str | None] = DOWN_A,
+    after: int = 1,
+) -> None:
+    """Bots go down, which a page shows `after` so many sweeps; they are well again, and the sink is dead by then."""
+    for slug in slugs:
+        of.answer(slug, SICK)
+    await world.sweeps(after)
+    await asyncio.sleep(1)
+    assert shows in sink.firing()
+    sink.dead = True
+    for slug in slugs:
+        of.answer(slug, Verdict.healthy())
+    await world.sweeps(1)
+    await asyncio.sleep(1)
+
+
 async def test_a_page_whose_end_died_with_its_process_is_ended_by_the_next() -> None:
     of, sink = one_miss_pages(), FakeSink()
     async with process(of, sink) as world:
-        of.answer("a", SICK)
-        await world.sweeps(1)
-        await asyncio.sleep(1)
-        assert DOWN_A in sink.firing()
-        sink.dead = True
-        of.answer("a", Verdict.healthy())
-        await world.sweeps(1)
-        await asyncio.sleep(1)
+        await down_and_well_unheard(of, sink, world, "a")
         assert world.entry("a")["state"] == BotState.HEALTHY
     sink.dead = False
     sink.batches.clear()
@@ -66,16 +80,7 @@ async def test_the_same_of_a_page_about_the_whole_resource() -> None:
     slugs = ("a", "b", "c", "d", "e")
     of, sink = cluster(*slugs, autoRestart=False), FakeSink()
     async with process(of, sink) as world:
-        for slug in slugs:
-            of.answer(slug, SICK)
-        await world.sweeps(1)
-        await asyncio.sleep(1)
-        assert (str(AlertName.STORM), None) in sink.firing()
-        sink.dead = True
-        for slug in slugs:
-            of.answer(slug, Verdict.healthy())
-        await world.sweeps(1)
-        await asyncio.sleep(1)
+        await down_and_well_unheard(of, sink, world, *slugs, shows=(str(AlertName.STORM), None))
         assert (of.status["firing"], of.status["ending"]) == ([], [AlertName.STORM])
     sink.dead = False
     async with process(of, sink) as world:
@@ -119,13 +124,7 @@ async def test_an_end_is_not_told_of_a_bot_that_is_down_anew() -> None:
     """The process that died may have paged about it again without that it could write so."""
     of, sink = cluster(missedHeartbeatsToAlert=2, autoRestart=False), FakeSink()
     async with process(of, sink) as world:
-        of.answer("a", SICK)
-        await world.sweeps(2)
-        await asyncio.sleep(1)
-        sink.dead = True
-        of.answer("a", Verdict.healthy())
-        await world.sweeps(1)
-        await asyncio.sleep(1)
+        await down_and_well_unheard(of, sink, world, "a", after=2)
         assert world.entry("a")["ending"] == [AlertName.BOT_DOWN]
     of.answer("a", SICK)
     sink.dead = False

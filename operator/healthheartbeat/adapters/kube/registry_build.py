@@ -11,7 +11,7 @@ from healthheartbeat.adapters.kube.json_access import mapping, text, texts
 from healthheartbeat.adapters.kube.service_ports import NamedPort, NoPort
 from healthheartbeat.api import names
 from healthheartbeat.api.config import BotSettings, Config
-from healthheartbeat.core.clock import CLOCKS_APART_MS, Now
+from healthheartbeat.core.clock import Now
 from healthheartbeat.core.registry import Bot, Pod, Registry
 
 RawObject = Mapping[str, Any]
@@ -145,16 +145,13 @@ def _target(asked: object) -> str:
 
 
 def _young(behind: Endpoints, grace_ms: int, pod_created_ms: Mapping[str, int], now: Now) -> set[str]:
-    """Pods still starting while another serves: a rolling update is no failure. A pod of unknown age is not young, nor
-    is one that is born in our future: one of the clocks is wrong, and it may be dead.
-    """
+    """Pods still starting while another serves: a rolling update is no failure. A pod of unknown age is not young."""
     if not any(pod.ready for pod in behind.pods.values()):
         return set()
-    ages_ms = {uid: now.wall_ms - born_ms for uid, born_ms in pod_created_ms.items()}
     return {
         uid
         for uid, pod in behind.pods.items()
-        if not pod.ready and uid in ages_ms and -CLOCKS_APART_MS <= ages_ms[uid] < grace_ms
+        if not pod.ready and uid in pod_created_ms and now.is_younger(pod_created_ms[uid], grace_ms)
     }
 
 

@@ -55,8 +55,9 @@ class _Fresh(aiohttp.TCPConnector):
             self._made.append((now_s, connection.transport))
         return connection
 
-    async def end(self) -> None:
-        """End what has not ended; to be called once the session is closed."""
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        """As aiohttp does, and end what has not ended by itself."""
+        await super().close(abort_ssl=abort_ssl)
         for _, transport in self._made:
             transport.abort()
         self._made.clear()
@@ -72,14 +73,12 @@ class Transport:
         traces.on_request_headers_sent.append(_note)
         traces.freeze()
         self._kept = _session(aiohttp.TCPConnector(limit=0, ssl=credentials.tls), traces)
-        self._fresh = _Fresh(limit=0, ssl=credentials.tls, force_close=True)
-        self._once = _session(self._fresh, traces, _never_again)
+        self._once = _session(_Fresh(limit=0, ssl=credentials.tls, force_close=True), traces, _never_again)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._kept.close()
         await self._once.close()
-        await self._fresh.end()
 
     async def send(
         self,
