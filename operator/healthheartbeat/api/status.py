@@ -121,15 +121,21 @@ class BotStatus(TypedDict):
 
 
 class FormerBot(TypedDict):
-    """A bot that left the registry: leaving and coming back grants it no fresh restart budget."""
+    """A bot that left the registry: coming back grants it no fresh restart budget, and its pages must end."""
 
     slug: Annotated[Slug, Field(description="The bot.")]
+    layer: NotRequired[
+        Annotated[
+            str, Field(max_length=names.MAX_LAYER_LENGTH, description="The layer it belonged to, as its pages say.")
+        ]
+    ]
     restartTimes: NotRequired[
         Annotated[RestartTimes, Field(description="Automatic restarts within the budget's window, with milliseconds.")]
     ]
     pendingRestart: NotRequired[
         Annotated[PendingRestart, Field(description="A restart decided and recorded, its outcome not yet known.")]
     ]
+    ending: NotRequired[Annotated[Firing, Field(description=ENDING)]]
 
 
 class Status(TypedDict, total=False):
@@ -169,7 +175,7 @@ class Status(TypedDict, total=False):
         list[FormerBot],
         Field(
             max_length=names.MAX_BOTS,
-            description="Bots that left the registry less than the budget's window after a restart.",
+            description="Bots that left the registry with a restart in the budget's window, or while a page fired.",
             json_schema_extra={"x-kubernetes-list-type": "atomic"},
         ),
     ]

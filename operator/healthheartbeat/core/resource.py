@@ -3,7 +3,7 @@
 This is where the state lives. One task owns it, so nothing here locks (decision 6).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from healthheartbeat.api.codes import AlertName
@@ -28,7 +28,8 @@ class Enrolment:
 class ResourceLedger:
     """The state of one resource, named `<namespace>/<name>`.
 
-    `former`: spending of bots that left the registry, so that leaving and returning grants no fresh budget.
+    `former`: spending of bots that left the registry, so that leaving and returning grants no fresh budget; with those
+    that spent nothing and whose pages have yet to end.
     `layers`: each bot's layer as last known. `sequence`: reports so far, from 1 at the cold start.
     `restarted`: slugs whose restart was carried out since the last report. `firing`: the resource's own alerts.
     """
@@ -105,14 +106,14 @@ class ResourceLedger:
         ended = {slug: known.settled(now) if known.pending else known for slug, known in spendings.items()}
         return {slug: spending for slug, spending in ended.items() if spending.stamps}
 
-    def prune(self, window_ms: int, now: Now) -> None:
-        """Forget restarts that no longer count."""
+    def prune(self, window_ms: int, now: Now, *, paged: Collection[str] = ()) -> None:
+        """Forget restarts that no longer count, and bots that left; not those `paged`, whose pages have yet to end."""
         for slug, ledger in self.bots.items():
             if ledger.spending.stamps:
                 self.bots[slug] = replace(ledger, spending=ledger.spending.pruned(window_ms, now))
         for slug in list(self.former):
             left = self.former[slug].pruned(window_ms, now)
-            if left.stamps or left.pending:
+            if left.stamps or left.pending or slug in paged:
                 self.former[slug] = left
             else:
                 del self.former[slug]

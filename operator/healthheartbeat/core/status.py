@@ -8,7 +8,7 @@ from typing import Any
 
 from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import AlertName, BotState
-from healthheartbeat.api.names import is_slug
+from healthheartbeat.api.names import MAX_BOTS, is_slug
 from healthheartbeat.api.status import MAX_MESSAGE_LENGTH, MAX_RESTART_TIMES, MAX_TARGET_LENGTH
 from healthheartbeat.api.text import clip
 from healthheartbeat.api.times import format_ms, parse_ms
@@ -99,15 +99,28 @@ def render_bots(
             )
             for slug in sorted(resource.bots)
         ],
-        "formerBots": [
-            {"slug": slug} | spending_entry(resource.former[slug], policy=policy, now=now)
-            for slug in sorted(resource.former)
-            if resource.former[slug].spent(policy.window_ms, now)
-        ],
+        "formerBots": _former(resource, shown, policy=policy, now=now),
         "firing": sorted(resource.firing),
         "ending": sorted(shown.get(None, set()) - resource.firing),
     }
     return body
+
+
+def _former(
+    resource: ResourceLedger, shown: Mapping[str | None, Collection[str]], *, policy: Policy, now: Now
+) -> list[dict[str, Any]]:
+    """Bots that left: with what they spent, and with pages whose end some sink may not know yet."""
+    spent = {slug for slug, spending in resource.former.items() if spending.spent(policy.window_ms, now)}
+    paged = sorted({slug for slug in shown if slug} - resource.bots.keys() - spent)
+    entries: list[dict[str, Any]] = []
+    for slug in sorted({*spent, *paged[: max(0, MAX_BOTS - len(spent))]}):
+        entry: dict[str, Any] = {"slug": slug} | spending_entry(resource.spending_of(slug), policy=policy, now=now)
+        if ended := shown.get(slug):
+            if layer := resource.layers.get(slug):
+                entry["layer"] = layer
+            entry["ending"] = sorted(ended)
+        entries.append(entry)
+    return entries
 
 
 def render_counts(resource: ResourceLedger, *, policy: Policy, now: Now) -> dict[str, Any]:
@@ -143,6 +156,8 @@ def restore(name: str, status: Mapping[str, Any], *, slack_ms: int, now: Now) ->
             resource.put(_restored_bot(named, entry, last_sweep_ms, spending=spendings[named]))
             resource.layers[named] = str(entry.get("layer") or "")
     resource.former = {slug: spent for slug, spent in spendings.items() if slug not in resource.bots}
+    for slug, entry in entries(status):
+        resource.layers.setdefault(slug, str(entry.get("layer") or ""))
     resource.firing = _alert_names(status.get("firing")) - BOT_ALERTS
     return resource
 
@@ -150,9 +165,8 @@ def restore(name: str, status: Mapping[str, Any], *, slack_ms: int, now: Now) ->
 def ending(name: str, status: Mapping[str, Any]) -> ResourceLedger:
     """What ended under an earlier process without every sink knowing it, as a resource with nothing but that firing."""
     resource = ResourceLedger(name=name, firing=_alert_names(status.get("ending")) - BOT_ALERTS)
-    for entry in _mappings(status.get("bots")):
-        ended = _alert_names(entry.get("ending")) & BOT_ALERTS
-        if ended and (slug := _slug(entry)):
+    for slug, entry in entries(status):
+        if ended := _alert_names(entry.get("ending")) & BOT_ALERTS:
             resource.put(BotLedger(slug=slug, firing=frozenset(ended)))
             resource.layers[slug] = str(entry.get("layer") or "")
     return resource

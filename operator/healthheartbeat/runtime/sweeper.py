@@ -161,7 +161,7 @@ class Sweeper:
         """Take the registry's bots for this resource's, between sweeps; returns the slugs that left."""
         watch, now = self.watch, self._world.now()
         enrolment = watch.resource.enrol(watch.registry)
-        watch.resource.prune(watch.policy.window_ms, now)
+        watch.resource.prune(watch.policy.window_ms, now, paged={key.slug for key in watch.standing() if key.slug})
         self._world.metrics.register(self.key, {slug: bot.layer for slug, bot in watch.registry.bots.items()})
         if enrolment.removed:
             self._announcer.removed(enrolment.removed)

@@ -61,6 +61,16 @@ def test_what_no_longer_counts_is_forgotten() -> None:
     assert "gone" not in made.layers
 
 
+def test_a_bot_that_left_is_remembered_while_its_page_may_stand() -> None:
+    made = resource("a")
+    made.layers["a"] = "risk"
+    made.enrol(registry())
+    made.prune(WINDOW_MS, at(0), paged={"a"})
+    assert (made.former, made.layers) == ({"a": Spending()}, {"a": "risk"})
+    made.prune(WINDOW_MS, at(0))
+    assert (made.former, made.layers) == ({}, {})
+
+
 def test_nothing_is_spent_by_a_bot_nobody_knows() -> None:
     assert resource().spending_of("a") == Spending()
 

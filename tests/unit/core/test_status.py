@@ -8,6 +8,7 @@ import pytest
 
 from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import Action, AlertName, BotState
+from healthheartbeat.api.names import MAX_BOTS
 from healthheartbeat.api.status import MAX_TARGET_LENGTH
 from healthheartbeat.api.times import format_ms
 from healthheartbeat.core import status
@@ -296,7 +297,7 @@ def test_a_cold_start_knows_as_what_a_bot_was_last_seen_healthy() -> None:
 
 def test_what_ended_without_every_sink_knowing_is_listed_and_read_back_apart_from_what_fires() -> None:
     made = resource(down(SLUG))
-    made.layers[SLUG] = "strategy"
+    made.layers |= {SLUG: "strategy", "gone": "risk"}
     standing = [
         AlertKey(AlertName.BOT_DOWN, NAME, SLUG),
         AlertKey(AlertName.RESTART_STUCK, NAME, SLUG),
@@ -307,11 +308,28 @@ def test_what_ended_without_every_sink_knowing_is_listed_and_read_back_apart_fro
     (entry,) = body["bots"]
     assert (entry["firing"], entry["ending"]) == ([AlertName.BOT_DOWN], [AlertName.RESTART_STUCK])
     assert (body["firing"], body["ending"]) == ([], [AlertName.STORM])
+    assert body["formerBots"] == [{"slug": "gone", "layer": "risk", "ending": [AlertName.BOT_DOWN]}]
     left = ending(NAME, body)
     assert left.firing == {AlertName.STORM}
-    assert {slug: one.firing for slug, one in left.bots.items()} == {SLUG: {AlertName.RESTART_STUCK}}
-    assert left.layers == {SLUG: "strategy"}
-    assert restored(body).bots[SLUG].firing == {AlertName.BOT_DOWN}
+    assert {slug: one.firing for slug, one in left.bots.items()} == {
+        SLUG: {AlertName.RESTART_STUCK},
+        "gone": {AlertName.BOT_DOWN},
+    }
+    assert left.layers == {SLUG: "strategy", "gone": "risk"}
+    after = restored(body)
+    assert after.bots[SLUG].firing == {AlertName.BOT_DOWN}
+    assert (after.former, after.layers) == ({"gone": Spending()}, left.layers)
+
+
+def test_no_status_lists_more_bots_that_left_than_it_may() -> None:
+    """What was spent goes first: an end that is not listed lapses, a budget that is not listed is spent twice."""
+    made = resource()
+    made.former = {f"z{number}": spent(0) for number in range(MAX_BOTS - 1)}
+    standing = [AlertKey(AlertName.BOT_DOWN, NAME, slug) for slug in ("a", "b")]
+    body = render_bots(made, pauses={}, policy=policy(), now=at(0), standing=standing)
+    listed = {entry["slug"] for entry in body["formerBots"]}
+    assert len(listed) == MAX_BOTS
+    assert listed == {*made.former, "a"}
 
 
 def test_endings_that_cannot_be_read_are_none() -> None:

@@ -151,12 +151,15 @@ async def test_a_delete_whose_connection_is_cut_is_sent_once(api: FakeApi, handl
     assert [request.method for request in api.requests] == ["DELETE"]
 
 
-async def test_an_update_whose_connection_is_cut_is_sent_once(api: FakeApi) -> None:
-    api.will(cut)
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_an_update_whose_connection_is_cut_is_sent_once(api: FakeApi, *, fresh: bool) -> None:
     async with api.client() as client:
-        with pytest.raises(ApiUnavailable):
-            await client.put(LEASES, "ns", "lease", {})
-    assert len(api.requests) == 1
+        await client.get(PODS, "ns", "pod")
+        api.will(cut)
+        with pytest.raises(ApiUnavailable) as caught:
+            await client.put(LEASES, "ns", "lease", {}, fresh=fresh)
+    assert caught.value.maybe_done
+    assert [(request.method, request.connection) for request in api.requests] == [("GET", 1), ("PUT", 1 + fresh)]
 
 
 async def test_each_delete_goes_over_a_connection_of_its_own(api: FakeApi) -> None:

@@ -76,6 +76,29 @@ async def test_a_page_whose_end_died_with_its_process_is_ended_by_the_next() -> 
         assert not world.entry("a").keys() & {"firing", "ending"}
 
 
+async def test_the_same_of_a_bot_that_left_the_registry_while_its_page_fired() -> None:
+    of, sink = one_miss_pages(), FakeSink()
+    of.spec["bots"][0]["layer"] = "strategy"
+    async with process(of, sink) as world:
+        of.answer("a", SICK)
+        await world.sweeps(1)
+        await asyncio.sleep(1)
+        assert DOWN_A in sink.firing()
+        sink.dead = True
+        of.set_spec(bots=[{"slug": "b"}, {"slug": "c"}])
+        await world.sweeps(2)
+        assert of.status["formerBots"] == [{"slug": "a", "layer": "strategy", "ending": [AlertName.BOT_DOWN]}]
+    sink.dead = False
+    sink.batches.clear()
+    async with process(of, sink) as world:
+        await asyncio.sleep(1)
+        assert sink.firing() == set(), "by the labels that it fired with, its layer's among them"
+        assert {what for _, what, _ in sink.said()} == {"resolved"}
+        await world.sweeps(1)
+        await asyncio.sleep(1)
+        assert of.status["formerBots"] == []
+
+
 async def test_the_same_of_a_page_about_the_whole_resource() -> None:
     slugs = ("a", "b", "c", "d", "e")
     of, sink = cluster(*slugs, autoRestart=False), FakeSink()

@@ -150,10 +150,18 @@ class KubeClient:
         return await self._call(Call("create", "POST", kind, namespace, posted=name), body=body, timeout_s=timeout_s)
 
     async def put(
-        self, kind: Kind, namespace: str | None, name: str, body: Mapping[str, Any], *, timeout_s: float | None = None
+        self,
+        kind: Kind,
+        namespace: str | None,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        timeout_s: float | None = None,
+        fresh: bool = False,
     ) -> Object:
-        """Replace one object, under the resourceVersion in `body`."""
-        return await self._call(Call("update", "PUT", kind, namespace, name), body=body, timeout_s=timeout_s, once=True)
+        """Replace one object, under the resourceVersion in `body`; sent once only. `fresh`: over a new connection."""
+        call = Call("update", "PUT", kind, namespace, name)
+        return await self._call(call, body=body, timeout_s=timeout_s, once=True, fresh=fresh)
 
     async def delete(
         self,
@@ -166,9 +174,8 @@ class KubeClient:
     ) -> Object:
         """Delete one object, over a connection of its own, sent once only (decision 20); `options`: DeleteOptions."""
         body = {"apiVersion": "v1", "kind": "DeleteOptions", **(options or {})}
-        return await self._call(
-            Call("delete", "DELETE", kind, namespace, name), body=body, timeout_s=timeout_s, once=True
-        )
+        call = Call("delete", "DELETE", kind, namespace, name)
+        return await self._call(call, body=body, timeout_s=timeout_s, once=True, fresh=True)
 
     async def _pages(self, call: "Call", query: Mapping[str, str], deadline: float, timeout_s: float) -> Listing:
         pages: list[listing.Page] = []
@@ -198,15 +205,23 @@ class KubeClient:
         timeout_s: float | None = None,
         left_s: float | None = None,
         once: bool = False,
+        fresh: bool = False,
     ) -> tuple[int, bytes]:
-        """Send one request; `once`: on a fresh connection, never a second time; `left_s`: what is left of its time."""
+        """Send one request; `once`, `fresh`: as `Transport.send`; `left_s`: what is left of its time."""
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
         sent = Sent()
         try:
             async with asyncio.timeout(timeout_s if left_s is None else left_s):
                 transport = await self._current()
                 status, content = await transport.send(
-                    call.method, call.path, body=body, content_type=content_type, query=query, sent=sent, once=once
+                    call.method,
+                    call.path,
+                    body=body,
+                    content_type=content_type,
+                    query=query,
+                    sent=sent,
+                    once=once,
+                    fresh=fresh,
                 )
         except TimeoutError as error:
             raise self._no_answer(call, f"no answer within {timeout_s:.3g} s", sent, error) from error

@@ -13,12 +13,17 @@ CALL_S: Final = 2.0
 
 
 class LeaseStore:
-    """One Lease: `healthheartbeat-<name>` in the resource's namespace. Every call takes two seconds at most."""
+    """One Lease: `healthheartbeat-<name>` in the resource's namespace. Every call takes two seconds at most.
+
+    A leader has time for five renewals before it must let go. After one that failed the next has a connection of its
+    own, so that a pool of dead ones (an API server that was moved) does not cost it the Lease.
+    """
 
     def __init__(self, client: KubeClient, namespace: str, name: str) -> None:
         self._client = client
         self._namespace = namespace
         self._name = f"healthheartbeat-{name}"
+        self._doubtful = False
 
     async def read(self) -> Held | None:
         """The Lease as it is; None where there is none. Raises ApiError."""
@@ -47,7 +52,10 @@ class LeaseStore:
         if over is None:
             return _held(await self._client.post(LEASES, self._namespace, body, timeout_s=CALL_S))
         body["metadata"] = {**metadata, "resourceVersion": over.version}
-        return _held(await self._client.put(LEASES, self._namespace, self._name, body, timeout_s=CALL_S))
+        fresh, self._doubtful = self._doubtful, True
+        put = await self._client.put(LEASES, self._namespace, self._name, body, timeout_s=CALL_S, fresh=fresh)
+        self._doubtful = False
+        return _held(put)
 
 
 def _held(lease: Any) -> Held:

@@ -1,4 +1,4 @@
-"""Connections to the API server: kept ones for most calls, and a fresh one each for what may be sent only once."""
+"""Connections to the API server: kept ones for most calls, and a fresh one each for what must not meet an end."""
 
 import asyncio
 import json
@@ -73,12 +73,12 @@ class Transport:
         traces.on_request_headers_sent.append(_note)
         traces.freeze()
         self._kept = _session(aiohttp.TCPConnector(limit=0, ssl=credentials.tls), traces)
-        self._once = _session(_Fresh(limit=0, ssl=credentials.tls, force_close=True), traces, _never_again)
+        self._fresh = _session(_Fresh(limit=0, ssl=credentials.tls, force_close=True), traces)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._kept.close()
-        await self._once.close()
+        await self._fresh.close()
 
     async def send(
         self,
@@ -90,16 +90,18 @@ class Transport:
         query: Mapping[str, str] | None,
         sent: Sent,
         once: bool,
+        fresh: bool,
     ) -> tuple[int, bytes]:
         """Send one request and return status and body of the answer.
 
-        With `once`, over a fresh connection, without aiohttp's silent second try: it makes one for GET, PUT and DELETE
-        whenever the connection is cut, a fresh one too. Raises what aiohttp raises, CutError and CredentialsError.
+        With `once`, without aiohttp's silent second try: it makes one for GET, PUT and DELETE whenever the connection
+        is cut, a fresh one too. With `fresh`, over a connection of its own, so that no kept one's end is met.
+        Raises what aiohttp raises, CutError and CredentialsError.
         """
         headers = {"Accept": "application/json", "Content-Type": content_type}
         if authorization := await self.credentials.authorization():
             headers["Authorization"] = authorization
-        session = self._once if once else self._kept
+        session = self._fresh if fresh else self._kept
         async with session.request(
             method,
             self.credentials.server + path,
@@ -110,20 +112,18 @@ class Transport:
             server_hostname=self.credentials.tls_server_name,
             allow_redirects=False,
             trace_request_ctx=sent,
+            middlewares=(_never_again,) if once else (),
         ) as response:
             return response.status, await response.read()
 
 
-def _session(
-    connector: aiohttp.TCPConnector, traces: aiohttp.TraceConfig, *middlewares: aiohttp.ClientMiddlewareType
-) -> aiohttp.ClientSession:
+def _session(connector: aiohttp.TCPConnector, traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=NO_TIMEOUT,
         read_bufsize=READ_BUFFER_BYTES,
         trace_configs=[traces],
-        middlewares=middlewares,
         # Compressing costs the API server and us more than the bytes cost a cluster's network.
         headers={"User-Agent": f"healthheartbeat/{__version__}", "Accept-Encoding": "identity"},
     )
