@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,6 @@ from support.sinks import DOWN, RESOURCE, alert
 pytestmark = pytest.mark.usefixtures("alerting")
 
 DEADLINE_S = 15.0
-
-
-@pytest.fixture
-def alertmanager(tmp_path: Path) -> Iterator[Alertmanager]:
-    with running(tmp_path) as found:
-        yield found
 
 
 def publish(board: PageBoard, *alerts: Alert) -> None:

@@ -8,17 +8,14 @@ from typing import Any
 
 import pytest
 
-from harness import build, processes
+from harness import build
 from harness.cluster import Cluster
 from harness.isolation import NODE_IP
-from harness.paths import PROJECT
 from harness.processes import until
-from support import crd
+from support import crd, readme
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("helm")]
 
-SECTION = re.compile(r"^## Try it on a cluster$(.*?)^## ", re.DOTALL | re.MULTILINE)
-BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 RELEASE = "healthheartbeat"
 NAMESPACES = ("trading", RELEASE)
 CRD = "healthheartbeats.gov.polytraders.io"
@@ -42,10 +39,7 @@ def shell(cluster: Cluster, definition: None, image: str, tmp_path: Path) -> Ite
         "ALERTMANAGER": f"http://{NODE_IP}:9093",
     }
 
-    def run(script: str) -> str:
-        return processes.run(["bash", "-euo", "pipefail", "-c", script], timeout_s=300, env=environment, cwd=PROJECT)
-
-    yield run
+    yield lambda script: readme.shell(script, environment)
     cluster.helm("uninstall", RELEASE, "-n", RELEASE, "--ignore-not-found", "--wait")
     for namespace in NAMESPACES:
         cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", timeout_s=120)
@@ -55,9 +49,7 @@ def shell(cluster: Cluster, definition: None, image: str, tmp_path: Path) -> Ite
 def test_the_readme_leads_from_an_empty_cluster_to_a_paged_restarted_and_recovered_bot(
     cluster: Cluster, shell: Callable[[str], str], pages: Callable[[str], list[dict[str, Any]]]
 ) -> None:
-    section = SECTION.search((PROJECT / "README.md").read_text())
-    assert section
-    install, start, break_, recover, remove = BLOCK.findall(section[1])
+    install, start, break_, recover, remove = readme.blocks("Try it on a cluster")
 
     assert "Succeeded" in shell(install)
 

@@ -19,11 +19,12 @@ from healthheartbeat.adapters.page import Page
 from healthheartbeat.adapters.paging import PageBoard
 from healthheartbeat.api.codes import AlertName, MissReason
 from healthheartbeat.core.verdict import Outcome, Verdict
-from support.fake_cluster import FakeCluster, Fate, Verb
+from support.fake_cluster import FakeCluster
 from support.fake_lease import Fate as LeaseFate
 from support.fake_lease import LeaseServer
 from support.made_process import MadeProcess
 from support.made_world import MadePages
+from support.network import Fate, Verb
 from support.sinks import FakeSink
 from support.virtual_time import BORN_MS, VirtualLoop
 
@@ -180,7 +181,7 @@ class Operators(RuleBasedStateMachine):
             each.dead, each.hangs = its_mood == "dead", its_mood == "hangs"
             each.late_s = 7.0 if its_mood == "late" else 0.0
             each.latency_s = 3.0 if its_mood == "slow" else 0.0
-            each.poison = lambda page, its_mood=its_mood: its_mood == "picky" and page.key.slug == "a"
+            each.poison = (lambda page: page.key.slug == "a") if its_mood == "picky" else (lambda _page: False)
             if its_mood != "well":
                 self.well_since.pop(each.name, None)
             else:

@@ -16,8 +16,9 @@ from healthheartbeat.core.resource import ResourceLedger
 from healthheartbeat.core.sweep import Sweep
 from healthheartbeat.core.verdict import Outcome, Verdict
 from support.examples import at, bot, policy, registry
-from support.fake_cluster import FakeCluster, Fate, Verb
+from support.fake_cluster import FakeCluster
 from support.made_world import MadeWorld
+from support.network import Fate, Verb
 from support.virtual_time import Clock, run
 
 SLUGS = ("a", "b", "c", "d", "e", "f")

@@ -115,9 +115,10 @@ class FakeCluster:
             pod.verdict = verdict
         self.bots[slug].newborn = newborn or Verdict.healthy()
 
-    def crash_loop(self, slug: str, verdict: Verdict) -> None:
+    def crash_loop(self, slug: str, verdict: Verdict | None) -> None:
         """From now on every pod of `slug` answers so, and every replacement too."""
-        self.answer(slug, verdict, newborn=verdict)
+        self.answer(slug, verdict)
+        self.bots[slug].newborn = verdict
 
     def set_spec(self, **changes: Any) -> None:
         """Change the spec as `kubectl apply` does."""

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 from healthheartbeat.adapters.kube.errors import ApiUnavailable, Conflict, NotFound
@@ -110,11 +111,11 @@ class LeaseLine:
             try:
                 result = effect()
             except (Conflict, NotFound) as error:
-                hear = lambda error=error: answer.done() or answer.set_exception(error)  # noqa: E731
+                say = partial(answer.set_exception, error)
             else:
-                hear = lambda: answer.done() or answer.set_result(result)  # noqa: E731
+                say = partial(answer.set_result, result)
             if fate is not Fate.UNANSWERED:
-                loop.call_later(self.latency_s, hear)
+                loop.call_later(self.latency_s, _hear, answer, say)
 
         travel_s = {Fate.SLOW: CALL_S * 0.9, Fate.LATE: self.server.late_s}.get(fate, self.latency_s)
         try:
@@ -129,3 +130,9 @@ class LeaseLine:
         finally:
             answer.cancel()
             await self.running.wait()
+
+
+def _hear(answer: asyncio.Future[T], say: Callable[[], None]) -> None:
+    """What is said to who has not given up meanwhile."""
+    if not answer.done():
+        say()

@@ -78,7 +78,7 @@ def _lost_s(restart: Restart, last: Restart, skews: Sequence[Skew], slack_s: flo
 
 def _seen(skews: Sequence[Skew], of: set[str], from_s: float, to_s: float) -> list[float]:
     """Every skew of these processes that was in force at some time from `from_s` to `to_s`."""
-    seen = []
+    seen: list[float] = []
     for sender in of:
         history = [skew for skew in skews if skew.of == sender]
         ends = [*(skew.at_s for skew in history[1:]), math.inf]

@@ -26,7 +26,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.now_s
 
 
-class _Selector(selectors.DefaultSelector):  # type: ignore[valid-type,misc]  # chosen by platform
+class _Selector(selectors.DefaultSelector):
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
         self._loop = loop

@@ -66,8 +66,9 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """All of it. `age_ms`: of the last sweep; None before the first. `warnings`: in words, gravest first."""
+    """All of it as of `at_ms`. `age_ms`: of the last sweep; None before the first. `warnings`: gravest first."""
 
+    at_ms: int
     resource: str
     verdict: Verdict
     headline: str
@@ -103,6 +104,7 @@ def outlook(obj: Mapping[str, Any], *, now_ms: int, zone: tzinfo = UTC) -> Outlo
     doubt = _doubt(status, age_ms, interval_ms)
     verdict, headline = _verdict(views, status, doubt)
     return Outlook(
+        at_ms=now_ms,
         resource=f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}",
         verdict=verdict,
         headline=headline,

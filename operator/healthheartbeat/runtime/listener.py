@@ -1,8 +1,9 @@
 """A small HTTP server for a few read-only paths: one short request a connection."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -36,7 +37,7 @@ def listening(
     bounds = Bounds(
         connections=MAX_CONNECTIONS, connection_s=max_connection_s, line_bytes=4096, body_bytes=4096, linger_s=0
     )
-    return serving(_answering(routes), bounds, host=host, port=port)
+    return serving(partial(answered, partial(_answer, routes)), bounds, host=host, port=port)
 
 
 def only(*methods: str) -> web.Response:
@@ -46,15 +47,20 @@ def only(*methods: str) -> web.Response:
     return response
 
 
-def _answering(routes: Mapping[str, Handler]) -> Handler:
-    """One handler for all paths, whose every answer is JSON or what a route makes, and the connection's last."""
+def nothing_but(paths: Iterable[str]) -> web.Response:
+    """What is said of any path but `paths`."""
+    return json_response({"error": f"there is nothing here; there is {', '.join(sorted(paths))}"}, status=404)
 
-    async def answer(request: web.BaseRequest) -> web.Response:
-        response = await _answer(routes, request)
-        response.force_close()
-        return response
 
-    return answer
+async def answered(handler: Handler, request: web.BaseRequest) -> web.Response:
+    """What `handler` answers; where it raises, 500, and the log has the details. It ends the connection."""
+    try:
+        response = await handler(request)
+    except Exception:
+        log.exception("ENDPOINT_FAILED", path=request.path)
+        response = json_response({"error": "internal error; the log says which"}, status=500)
+    response.force_close()
+    return response
 
 
 async def _answer(routes: Mapping[str, Handler], request: web.BaseRequest) -> web.Response:
@@ -62,13 +68,10 @@ async def _answer(routes: Mapping[str, Handler], request: web.BaseRequest) -> we
         (one for path, one in routes.items() if path.endswith("*") and request.path.startswith(path[:-1])), None
     )
     if handler is None:
-        return json_response({"error": f"there is nothing here; there is {', '.join(sorted(routes))}"}, status=404)
+        return nothing_but(routes)
     if request.method not in {"GET", "HEAD"}:
         return only("GET", "HEAD")
     try:
         return await handler(request)
     except RequestError as error:
         return json_response({"error": str(error)}, status=400)
-    except Exception:
-        log.exception("ENDPOINT_FAILED", path=request.path)
-        return json_response({"error": "internal error; the log says which"}, status=500)

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
-import structlog
 from aiohttp import web
 
 from healthheartbeat.adapters import report_intake
@@ -21,7 +20,7 @@ from healthheartbeat.adapters.watchdog_metrics import WatchdogMetrics
 from healthheartbeat.runtime.bounded_server import Bounds, serving
 from healthheartbeat.runtime.clock import Clock
 from healthheartbeat.runtime.deadman import Deadman, TooManyError
-from healthheartbeat.runtime.listener import json_response, only
+from healthheartbeat.runtime.listener import answered, json_response, nothing_but, only
 
 # A report on a thousand bots that all miss has some 250 KiB.
 BOUNDS: Final = Bounds(connections=256, connection_s=15.0, line_bytes=8190, body_bytes=2**20, linger_s=1.0)
@@ -30,8 +29,6 @@ DEAD_AFTER_MS: Final = 10_000
 
 Taking = Callable[[bytes, web.BaseRequest], dict[str, Any]]
 Answering = Callable[[], Awaitable[web.Response]]
-
-log = structlog.get_logger(__name__)
 
 
 class Receiver:
@@ -56,29 +53,26 @@ class Receiver:
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """Answer one request, whatever it is, and end its connection."""
-        try:
-            response = await self._answer(request)
-        except MalformedError as error:
-            self._metrics.refuse("malformed")
-            response = json_response({"error": str(error)}, status=400)
-        except web.HTTPRequestEntityTooLarge:
-            self._metrics.refuse("malformed")
-            response = json_response({"error": f"a body has at most {BOUNDS.body_bytes} bytes"}, status=413)
-        except TooManyError as error:
-            response = json_response({"error": str(error)}, status=503)
-        except Exception:
-            log.exception("ENDPOINT_FAILED", path=request.path)
-            response = json_response({"error": "internal error; the log says which"}, status=500)
-        response.force_close()
-        return response
+        return await answered(self._answer, request)
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
+        try:
+            return await self._routed(request)
+        except MalformedError as error:
+            self._metrics.refuse("malformed")
+            return json_response({"error": str(error)}, status=400)
+        except web.HTTPRequestEntityTooLarge:
+            self._metrics.refuse("malformed")
+            return json_response({"error": f"a body has at most {BOUNDS.body_bytes} bytes"}, status=413)
+        except TooManyError as error:
+            return json_response({"error": str(error)}, status=503)
+
+    async def _routed(self, request: web.BaseRequest) -> web.Response:
         if (get := self._gets.get(request.path)) is not None:
             return await get() if request.method in {"GET", "HEAD"} else only("GET", "HEAD")
         take = self._posts.get(request.path)
         if take is None:
-            there = ", ".join(sorted([*self._gets, *self._posts]))
-            return json_response({"error": f"there is nothing here; there is {there}"}, status=404)
+            return nothing_but([*self._gets, *self._posts])
         if request.method != "POST":
             return only("POST")
         # The body of a stranger is not even read.

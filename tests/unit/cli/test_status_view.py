@@ -33,7 +33,7 @@ def shown(found: Outlook, *, all_bots: bool = False, colours: bool = False) -> s
     """What a person sees of it."""
     console = Console(width=160, markup=False, highlight=False, force_terminal=colours, no_color=not colours)
     with console.capture() as captured:
-        console.print(status_view.table(found, now_ms=made_status.now().wall_ms, all_bots=all_bots))
+        console.print(status_view.table(found, all_bots=all_bots))
     return captured.get()
 
 

@@ -17,13 +17,13 @@ from healthheartbeat.api.spans import gone
 from healthheartbeat.api.times import format_ms
 from healthheartbeat.cli.health import complete, options, output
 from healthheartbeat.cli.health.failures import CANNOT_TELL, CannotTellError, explained, nearest, run
-from healthheartbeat.cli.health.look import look, now_ms
+from healthheartbeat.cli.health.look import look
 from healthheartbeat.cli.health.options import Output
 from healthheartbeat.cli.health.output import plain
 from healthheartbeat.cli.health.status_view import NOT_SWEPT, STATES, bot_document
 from healthheartbeat.cli.health.target import Target
 from healthheartbeat.core.forecast import Moment, pause_words
-from healthheartbeat.core.outlook import BotView, Outlook
+from healthheartbeat.core.outlook import BotView, Outlook, slugs_of
 from healthheartbeat.core.story import Line, PodSeen, pod_words, story
 
 SOURCES: Final = {"status": "cyan", "report": "blue", "pod": "magenta", "event": "yellow"}
@@ -57,7 +57,7 @@ def explain(
         target = Target(given_namespace=namespace, name=name, context=context, kubeconfig=kubeconfig)
     told = run(_read(target, slug))
     if output_format is Output.TABLE:
-        output.console().print(_for_people(told, now_ms()))
+        output.console().print(_for_people(told))
     else:
         output.print_data(_document(told), output_format)
     for problem in told.found.unread:
@@ -69,12 +69,12 @@ def explain(
 async def _read(target: Target, slug: str) -> Explained:
     async with target.client() as client:
         resource = await find(client, target.namespace, target.name)
-        seen = look(resource)
-        bot = next((bot for bot in seen.bots if bot.entry.slug == slug), None)
-        if bot is None:
-            known = (bot.entry.slug for bot in seen.bots)
-            raise CannotTellError(f"there is no bot {slug!r} in {seen.resource}{nearest(slug, known)}")
+        slugs = slugs_of(resource)
+        if slug not in slugs:
+            raise CannotTellError(f"there is no bot {slug!r} in {look(resource).resource}{nearest(slug, slugs)}")
         found = await bot_objects.find(client, resource, slug)
+    seen = look(resource)
+    bot = next(bot for bot in seen.bots if bot.entry.slug == slug)
     report = mapping(mapping(resource.get("status")).get("lastReport"))
     lines = story(bot.entry, report=report, pods=found.pods, events=found.events)
     return Explained(seen=seen, bot=bot, found=found, lines=lines)
@@ -104,8 +104,8 @@ def _pod_document(pod: PodSeen) -> dict[str, Any]:
     }
 
 
-def _for_people(told: Explained, at_ms: int) -> RenderableType:
-    entry = told.bot.entry
+def _for_people(told: Explained) -> RenderableType:
+    entry, at_ms = told.bot.entry, told.seen.at_ms
     state = str(entry.state) if entry.state else NOT_SWEPT
     missed = f" ({entry.miss_count} missed)" if entry.miss_count else ""
     layer = f", layer {entry.layer}" if entry.layer else ""
@@ -115,7 +115,7 @@ def _for_people(told: Explained, at_ms: int) -> RenderableType:
     if told.seen.stale:
         parts.append(Text.assemble(("! ", "yellow"), plain(told.seen.headline)))
     parts += [Text(), _lines(told.lines, at_ms) if told.lines else plain("nothing is on record of it", "dim")]
-    parts += [Text(), _now(told, at_ms)]
+    parts += [Text(), _now(told)]
     return Group(*parts)
 
 
@@ -130,9 +130,9 @@ def _lines(lines: tuple[Line, ...], at_ms: int) -> Table:
     return table
 
 
-def _now(told: Explained, at_ms: int) -> Table:
+def _now(told: Explained) -> Table:
     """How it stands, and what comes next."""
-    entry, pause = told.bot.entry, told.bot.pause
+    entry, pause, at_ms = told.bot.entry, told.bot.pause, told.seen.at_ms
     facts = Table.grid(padding=(0, 2, 0, 0))
     pods = [pod_words(pod, at_ms) for pod in told.found.pods] or ["none that could be found"]
     action = str(entry.action).replace("_", " ") if entry.action else ""

@@ -78,6 +78,7 @@ def resume_restart(
 class Changed:
     """What a pause was, what it is, and what of it follows for the bot; `bot` None: it is no longer registered."""
 
+    at_ms: int
     resource: str
     slug: str
     before: Pause | None
@@ -97,12 +98,13 @@ async def _change(
         if slug not in slugs and not (known and before):
             raise CannotTellError(f"there is no bot {slug!r} in {look(found).resource}{nearest(slug, slugs)}")
         left = await make(client, found)
-        tidied = await pauses.tidy(client, left, now_ms=now_ms())
-    seen = look(left)
+        seen = look(left)
+        tidied = await pauses.tidy(client, left, now_ms=seen.at_ms)
     return Changed(
+        at_ms=seen.at_ms,
         resource=seen.resource,
         slug=slug,
-        before=before if before is not None and before.active(now_ms()) else None,
+        before=before if before is not None and before.active(seen.at_ms) else None,
         after=pauses.read(left).get(slug),
         tidied=tidied,
         bot=next((bot for bot in seen.bots if bot.entry.slug == slug), None),
@@ -122,7 +124,7 @@ def _print(done: Changed, output_format: Output) -> None:
         output.print_data(document, output_format)
         return
     console = output.console()
-    moment = Moment(now_ms=now_ms(), zone=output.zone())
+    moment = Moment(now_ms=done.at_ms, zone=output.zone())
     now = "not paused: it is restarted automatically" if done.after is None else pause_words(done.after, moment)
     console.print(output.plain(f"{done.resource} {done.slug}: {now}"))
     if done.before is not None:

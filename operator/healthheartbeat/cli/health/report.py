@@ -15,7 +15,7 @@ from healthheartbeat.api.report import OperationsReport, UnhealthyBot
 from healthheartbeat.api.spans import gone
 from healthheartbeat.cli.health import options, output
 from healthheartbeat.cli.health.failures import CannotTellError, explained, run
-from healthheartbeat.cli.health.look import look, now_ms
+from healthheartbeat.cli.health.look import look
 from healthheartbeat.cli.health.options import Output
 from healthheartbeat.cli.health.output import plain
 from healthheartbeat.cli.health.status import EXIT_CODES
@@ -47,7 +47,7 @@ def report(
             raise CannotTellError(f"there is no report of {seen.resource} yet: {seen.headline}")
     wire = as_on_the_wire(found)
     if output_format is Output.TABLE:
-        output.console().print(_for_people(wire))
+        output.console().print(_for_people(wire, at_ms=seen.at_ms))
     else:
         output.print_data(wire, output_format)
     if seen.stale:
@@ -66,8 +66,8 @@ def as_on_the_wire(found: Mapping[str, Any]) -> dict[str, Any]:
     return {key: wire[key] for key in [*(key for key in ordered if key in wire), *(wire.keys() - set(ordered))]}
 
 
-def _for_people(wire: Mapping[str, Any]) -> RenderableType:
-    moment = Moment(now_ms=now_ms(), zone=output.zone())
+def _for_people(wire: Mapping[str, Any], *, at_ms: int) -> RenderableType:
+    moment = Moment(now_ms=at_ms, zone=output.zone())
     fired_ms = _number(wire, "fired_at_ms")
     facts = Table.grid(padding=(0, 2, 0, 0))
     for label, words in (

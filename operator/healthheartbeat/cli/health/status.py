@@ -7,7 +7,7 @@ import typer
 from healthheartbeat.adapters.kube.resources import find
 from healthheartbeat.cli.health import options, output, status_view
 from healthheartbeat.cli.health.failures import explained, run
-from healthheartbeat.cli.health.look import look, now_ms
+from healthheartbeat.cli.health.look import look
 from healthheartbeat.cli.health.options import Output
 from healthheartbeat.cli.health.target import Target
 from healthheartbeat.cli.health.watch import watch
@@ -39,7 +39,7 @@ def status(
         raise typer.Exit(EXIT_CODES[watch(target, all_bots=all_bots)])
     seen = look(run(_read(target)))
     if output_format is Output.TABLE:
-        output.console().print(status_view.table(seen, now_ms=now_ms(), all_bots=all_bots))
+        output.console().print(status_view.table(seen, all_bots=all_bots))
     else:
         output.print_data(status_view.document(seen), output_format)
     raise typer.Exit(EXIT_CODES[seen.verdict])

@@ -29,7 +29,7 @@ STATES: Final = {
 NOT_SWEPT: Final = "New"
 
 
-def table(seen: Outlook, *, now_ms: int, all_bots: bool) -> RenderableType:
+def table(seen: Outlook, *, all_bots: bool) -> RenderableType:
     """For people. Healthy bots with nothing to say are a count of their layer, unless `all_bots`."""
     parts: list[RenderableType] = [_headline(seen)]
     parts += [Text.assemble(("! ", "yellow"), plain(warning)) for warning in seen.warnings]
@@ -38,7 +38,7 @@ def table(seen: Outlook, *, now_ms: int, all_bots: bool) -> RenderableType:
         parts.append(_layer_line(layer))
         shown = [bot for bot in layer.bots if all_bots or not bot.quiet]
         if shown:
-            parts.append(_bots(shown, now_ms))
+            parts.append(_bots(shown, seen.at_ms))
     return Group(*parts)
 
 
@@ -106,7 +106,7 @@ def _layer_line(layer: Layer) -> Text:
     return line
 
 
-def _bots(bots: Iterable[BotView], now_ms: int) -> Table:
+def _bots(bots: Iterable[BotView], at_ms: int) -> Table:
     lines = Table.grid(padding=(0, 2, 0, 0))
     lines.add_column(min_width=4, overflow="fold")
     lines.add_column(no_wrap=True)
@@ -114,16 +114,16 @@ def _bots(bots: Iterable[BotView], now_ms: int) -> Table:
     for bot in bots:
         entry = bot.entry
         state = _state(entry.state) + (f" ({entry.miss_count})" if entry.miss_count else "")
-        lines.add_row(Text("  ").append_text(plain(entry.slug)), plain(state, STATES[entry.state]), _story(bot, now_ms))
+        lines.add_row(Text("  ").append_text(plain(entry.slug)), plain(state, STATES[entry.state]), _story(bot, at_ms))
     return lines
 
 
-def _story(bot: BotView, now_ms: int) -> Text:
+def _story(bot: BotView, at_ms: int) -> Text:
     """Why, and below it what comes next."""
     entry = bot.entry
     why = ": ".join(filter(None, [entry.reason, entry.message]))
     if entry.state is not BotState.HEALTHY and entry.last_seen_ms is not None:
-        why += f"{', ' if why else ''}last seen {gone(now_ms - entry.last_seen_ms)} ago"
+        why += f"{', ' if why else ''}last seen {gone(at_ms - entry.last_seen_ms)} ago"
     lines = [plain(why)] if why else []
     if bot.coming:
         lines.append(Text.assemble(("→ ", "dim"), plain(bot.coming, "cyan")))

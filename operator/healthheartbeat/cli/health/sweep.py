@@ -1,7 +1,6 @@
 """`sweep`: ask for one sweep now, instead of at the end of the interval."""
 
 import asyncio
-import time
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from healthheartbeat.api.annotations import SWEEP_REQUESTED
 from healthheartbeat.api.times import format_ms
 from healthheartbeat.cli.health import options, output
 from healthheartbeat.cli.health.failures import explained, run
+from healthheartbeat.cli.health.look import now_ms
 from healthheartbeat.cli.health.options import Output
 from healthheartbeat.cli.health.target import Target
 
@@ -38,7 +38,7 @@ def sweep(
         raise typer.BadParameter("--all-namespaces is every HealthHeartbeat there is: leave --name and --namespace out")
     with explained():
         target = Target(given_namespace=namespace, name=name, context=context, kubeconfig=kubeconfig)
-    value = format_ms(time.time_ns() // 1_000_000)
+    value = format_ms(now_ms())
     asked = run(_ask_everywhere(target, value) if all_namespaces else _ask(target, value, every=every))
     if output_format is not Output.TABLE:
         output.print_data({"asked": asked, "value": value}, output_format)

@@ -14,7 +14,7 @@ from healthheartbeat.adapters.kube.json_access import mapping
 from healthheartbeat.adapters.kube.resources import NotOne, find
 from healthheartbeat.cli.health import output, status_view
 from healthheartbeat.cli.health.failures import explained, words
-from healthheartbeat.cli.health.look import look, now_ms
+from healthheartbeat.cli.health.look import look
 from healthheartbeat.cli.health.target import Target
 from healthheartbeat.core.outlook import Outlook, Verdict
 
@@ -106,4 +106,4 @@ def _picture(seen: Seen, *, all_bots: bool) -> RenderableType:
     if seen.problem:
         headline = f"cannot tell now: {seen.problem}; seen last: {told.headline}"
         told = replace(told, verdict=Verdict.UNKNOWN, headline=headline)
-    return status_view.table(told, now_ms=now_ms(), all_bots=all_bots)
+    return status_view.table(told, all_bots=all_bots)
