@@ -46,10 +46,11 @@ class Withheld(Run):
     """Of the events of a change made when bots are bad, none comes when it should; it is swept with all the same."""
 
     LAYER: ClassVar[str] = "moved"
+    PORT: ClassVar[str] = "other"
 
     async def meddle(self) -> None:
-        """Change the spec."""
-        await self.village.move("well", self.LAYER)
+        """Change the spec: what a bot is called, and where it is asked."""
+        await self.village.move("well", layer=self.LAYER, port=self.PORT)
 
     async def passes(self, event: dict[str, Any]) -> bool:
         """Before the bots are bad."""
@@ -66,7 +67,9 @@ class Withheld(Run):
     def settled(self) -> bool:
         """The end, with the change in it."""
         last = self.record.status
-        return super().settled() and last is not None and last.bot("well").get("layer") == self.LAYER
+        moved = last is not None and last.bot("well").get("layer") == self.LAYER
+        asked_at = next(poll.port for poll in reversed(self.record.polls) if poll.slug == "well")
+        return super().settled() and moved and asked_at == self.PORT
 
 
 @dataclass

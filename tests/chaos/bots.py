@@ -1,7 +1,7 @@
 """Bots that keep a ledger of their own: every poll is written down by the pod that was asked.
 
 A pod that is "dead" here resets every connection instead of refusing it, so that it can witness that it was asked. All
-pods are sockets of this process, at an address of this machine, each at a port of its own.
+pods are sockets of this process, at an address of this machine, each at two ports of its own, where it answers alike.
 """
 
 import asyncio
@@ -9,11 +9,14 @@ import json
 import select
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import cast
 
 from chaos.record import Poll
+
+PORT_NAMES = ("http", "other")
 
 
 class Mode(StrEnum):
@@ -26,33 +29,37 @@ class Mode(StrEnum):
 
 @dataclass(slots=True)
 class Pod:
-    """One pod's socket. `uid` is set as soon as the API server has given it one."""
+    """One pod's sockets, `ports` by name. `uid` is set as soon as the API server has given it one."""
 
     slug: str
     mode: Mode
     noted: Callable[[Poll], None]
     uid: str = ""
-    port: int = 0
-    _server: asyncio.Server | None = None
+    ports: dict[str, int] = field(default_factory=dict)
+    _servers: list[asyncio.Server] = field(default_factory=list)
 
     async def open(self, address: str) -> None:
         """Listen."""
-        self._server = await asyncio.get_running_loop().create_server(lambda: _Door(self), address, 0, backlog=64)
-        self.port = self._server.sockets[0].getsockname()[1]
+        loop = asyncio.get_running_loop()
+        for name in PORT_NAMES:
+            server = await loop.create_server(partial(_Door, self, name), address, 0, backlog=64)
+            self._servers.append(server)
+            self.ports[name] = server.sockets[0].getsockname()[1]
 
     def close(self) -> None:
         """Listen no more."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
 
-    def note(self, outcome: str) -> None:
-        """Write a poll down."""
-        self.noted(Poll(at_s=time.time(), slug=self.slug, uid=self.uid, outcome=outcome))
+    def note(self, outcome: str, port: str) -> None:
+        """Write a poll down, that came at the port of this name."""
+        self.noted(Poll(at_s=time.time(), slug=self.slug, uid=self.uid, outcome=outcome, port=port))
 
 
 class _Door(asyncio.Protocol):
-    def __init__(self, pod: Pod) -> None:
+    def __init__(self, pod: Pod, port: str) -> None:
         self._pod = pod
+        self._note = partial(pod.note, port=port)
         self._request = b""
         self._transport: asyncio.Transport | None = None
 
@@ -65,19 +72,19 @@ class _Door(asyncio.Protocol):
             return
         pod, transport = self._pod, self._transport
         if _has_left(transport):
-            pod.note("too late: who asked has left")
+            self._note("too late: who asked has left")
             transport.abort()
         elif pod.mode is Mode.WELL:
-            pod.note("ok")
+            self._note("ok")
             body = json.dumps({"slug": pod.slug, "status": "ok", "uptime_s": 1}).encode()
             head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
             transport.write(head.encode() + b"Connection: close\r\n\r\n" + body)
             transport.close()
         elif pod.mode is Mode.DEAD:
-            pod.note("reset")
+            self._note("reset")
             transport.abort()
         else:
-            pod.note("no answer")
+            self._note("no answer")
 
 
 def _has_left(transport: asyncio.Transport) -> bool:

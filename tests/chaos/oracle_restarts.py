@@ -46,6 +46,17 @@ def twice(record: Record) -> Iterator[str]:
             yield f"pod {uid} of {record.pods[uid].slug} was deleted {count} times"
 
 
+def gone_already(record: Record) -> Iterator[str]:
+    """DELETEs that the API server refused since their pod was there no more, or another by its name.
+
+    Not those of a process that was frozen between its decision and them: that is what the UID is sent for.
+    """
+    for call in record.calls:
+        was_frozen = any(from_s <= call.at_s for from_s, _ in record.lives[call.process].frozen)
+        if call.deletes and call.status in (404, 409) and not was_frozen:
+            yield f"DELETE of {call.deletes} by process {call.process} was answered {call.status}"
+
+
 def over_budget(record: Record) -> Iterator[str]:
     """Restarts of one bot beyond the budget in any window: as carried out, and as the status counts them."""
     by_slug: dict[str, list[Call]] = {}

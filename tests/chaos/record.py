@@ -67,12 +67,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """One poll as the pod met it. `outcome`: "ok", or why the one who asked got no good answer."""
+    """One poll as the pod met it, at its `port` of that name. `outcome`: "ok", or why there was no good answer."""
 
     at_s: float
     slug: str
     uid: str
     outcome: str
+    port: str = "http"
 
     @property
     def missed(self) -> bool:

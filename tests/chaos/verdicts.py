@@ -69,6 +69,7 @@ RESTARTS = {
     "no pod is deleted without its own evidence": oracle_restarts.without_evidence,
     "no pod is deleted but by its UID, and none that is not to be": oracle_restarts.without_uid,
     "no pod is deleted twice": oracle_restarts.twice,
+    "no pod is to be deleted that is there no more": oracle_restarts.gone_already,
     "no bot is restarted beyond its budget": oracle_restarts.over_budget,
     "nothing is deleted that was not written ahead": oracle_restarts.not_written_ahead,
     "nothing is written that is not the operator's": oracle_restarts.foreign_writes,

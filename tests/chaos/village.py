@@ -1,7 +1,7 @@
 """One run's bots in a namespace of their own, and what a cluster's controllers would do for their pods.
 
 Each replica of a bot is one pod with one EndpointSlice. A pod that is deleted is terminating for a moment, as pods are
-that a kubelet has to end, and is followed at once by another of a new UID, at a port of its own.
+that a kubelet has to end, and is followed at once by another of a new UID, at ports of its own.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from chaos.bots import Mode, Pod
+from chaos.bots import PORT_NAMES, Mode, Pod
 from chaos.gate import Upstream
 from chaos.record import Record, SeenPod
 from healthheartbeat.api import names
@@ -65,7 +65,7 @@ class Village:
         here = f"/api/v1/namespaces/{self.namespace}"
         await ask("POST", f"{here}/serviceaccounts", {"metadata": {"name": "default"}})  # pods are refused without
         for plan in self.plans:
-            ports = [{"name": "http", "port": 80, "targetPort": "http"}]
+            ports = [{"name": name, "port": 80 + number, "targetPort": name} for number, name in enumerate(PORT_NAMES)]
             service = {"clusterIP": "None", "selector": {"app": plan.slug}, "ports": ports}
             await ask("POST", f"{here}/services", {"metadata": {"name": plan.slug}, "spec": service})
             for number in range(len(plan.breaks)):
@@ -80,10 +80,10 @@ class Village:
         for slot in self._slots:
             slot.pod.mode = slot.plan.breaks[slot.number]
 
-    async def move(self, slug: str, layer: str) -> None:
-        """Put a bot into another layer, which changes the resource and nothing else."""
+    async def move(self, slug: str, *, layer: str, port: str) -> None:
+        """Put a bot into another layer, and have it asked at another port, which changes the resource alone."""
         path = f"/apis/{names.API_VERSION}/namespaces/{self.namespace}/{names.PLURAL}/hh"
-        moved = [bot | ({"layer": layer} if bot["slug"] == slug else {}) for bot in self._bots()]
+        moved = [bot | ({"layer": layer, "port": port} if bot["slug"] == slug else {}) for bot in self._bots()]
         await self.upstream.ask("PATCH", path, {"spec": {"bots": moved}})
 
     async def keep(self) -> None:
@@ -129,7 +129,7 @@ class Village:
         slug, slot.name = slot.plan.slug, f"{slot.slice_name}-{uuid4().hex[:5]}"
         owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": slug, "uid": str(uuid4()), "controller": True}
         metadata = {"name": slot.name, "labels": {"app": slug}, "ownerReferences": [owner], "finalizers": [FINALIZER]}
-        ports = [{"name": "http", "containerPort": slot.pod.port}]
+        ports = [{"name": name, "containerPort": number} for name, number in slot.pod.ports.items()]
         containers = [{"name": "bot", "image": "none", "ports": ports}]
         spec = {"containers": containers, "automountServiceAccountToken": False}
         here = f"/api/v1/namespaces/{self.namespace}/pods"
@@ -143,7 +143,7 @@ class Village:
             "metadata": {"name": slot.slice_name, "labels": {"kubernetes.io/service-name": slug}},
             "addressType": "IPv4",
             "endpoints": [{"addresses": [self.address], "conditions": {"ready": True}, "targetRef": reference}],
-            "ports": [{"name": "http", "port": slot.pod.port, "protocol": "TCP"}],
+            "ports": [{"name": name, "port": number, "protocol": "TCP"} for name, number in slot.pod.ports.items()],
         }
         slices = f"/apis/discovery.k8s.io/v1/namespaces/{self.namespace}/endpointslices"
         made = await self.upstream.ask("POST", slices, body)

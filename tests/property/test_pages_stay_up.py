@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from healthheartbeat.adapters.page import Page
 from healthheartbeat.adapters.paging import PageBoard
 from healthheartbeat.api.codes import AlertName, MissReason
+from healthheartbeat.core.registry import Pod
 from healthheartbeat.core.verdict import Outcome, Verdict
 from support.fake_cluster import FakeCluster
 from support.fake_lease import Fate as LeaseFate
@@ -48,10 +49,10 @@ class Watched(FakeCluster):
 
     answers: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    async def probe(self, uid: str, timeout_s: float) -> Verdict:
-        verdict = await FakeCluster.probe(self, uid, timeout_s)
+    async def probe(self, asked: Pod, timeout_s: float) -> Verdict:
+        verdict = await FakeCluster.probe(self, asked, timeout_s)
         if verdict.outcome is Outcome.HEALTHY:
-            self.answers[self.pods[uid].slug].append(asyncio.get_running_loop().time())
+            self.answers[self.pods[asked.uid].slug].append(asyncio.get_running_loop().time())
         return verdict
 
 

@@ -167,6 +167,10 @@ class Operators(RuleBasedStateMachine):
         world.clock.ahead_ms += by_s * 1000
         self.note_clock(world)
 
+    @rule(slug=slugs, port=st.sampled_from([8080, 8081]))
+    def the_service_leads_elsewhere(self, slug: str, port: int) -> None:
+        self.cluster.bots[slug].service.target_port = port
+
     @rule()
     def somebody_asks_for_a_sweep(self) -> None:
         """Of all: two leaders are in step from now on."""

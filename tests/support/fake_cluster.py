@@ -10,21 +10,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from healthheartbeat.adapters.kube.errors import Conflict, NotFound
+from healthheartbeat.api import names
 from healthheartbeat.api.codes import MissReason
+from healthheartbeat.core.registry import Pod
 from healthheartbeat.core.restart import PodFacts
 from healthheartbeat.core.verdict import Verdict
+from support.fake_services import FakeService, slices
 from support.network import Fate, Network, Verb
 from support.virtual_time import BORN_MS
 
 REPLACED_AFTER_S = 0.5
 ENDED_AFTER_S = 0.3
 ADDRESS = "10.0.0.1"
-"""Where every pod is."""
+"""Where every pod is born."""
+PORTS = {"health": 8080, "admin": 8081}
+"""The ports of every pod, by its own names for them. It answers at each of them."""
 
 
 @dataclass(slots=True)
 class FakePod:
-    """One pod. `verdict` is what a probe of it finds, after `answers_after_s`; None: nothing until the deadline."""
+    """One pod. `verdict` is what a probe of it finds, after `answers_after_s`; None: nothing until the deadline.
+
+    `listed_at`: what its EndpointSlice says of where it is, if that is wrong.
+    """
 
     uid: str
     name: str
@@ -36,6 +44,9 @@ class FakePod:
     listed: bool = True
     controller_kind: str | None = "ReplicaSet"
     stuck: bool = False
+    address: str = ADDRESS
+    ports: dict[str, int] = field(default_factory=lambda: dict(PORTS))
+    listed_at: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +64,10 @@ class Delete:
 
 @dataclass(slots=True)
 class FakeBot:
-    """What replaces a bot's pods. `newborn`: what a probe of a replacement finds."""
+    """What replaces a bot's pods, and its Service. `newborn`: what a probe of a replacement finds."""
 
     slug: str
+    service: FakeService
     replicas: int = 1
     newborn: Verdict | None = field(default_factory=Verdict.healthy)
 
@@ -91,8 +103,9 @@ class FakeCluster:
     # What people and controllers do
 
     def deploy(self, slug: str, *, replicas: int = 1, verdict: Verdict | None = None, age_s: float = 3600.0) -> None:
-        """Run `replicas` pods for `slug`, of a Deployment."""
-        self.bots[slug] = FakeBot(slug=slug, replicas=replicas)
+        """Run `replicas` pods for `slug`, of a Deployment, behind a Service."""
+        service = FakeService(name=names.default_service(slug), selector={"app": slug})
+        self.bots[slug] = FakeBot(slug=slug, service=service, replicas=replicas)
         for _ in range(replicas):
             self.give_birth(slug, verdict=verdict or Verdict.healthy(), age_s=age_s)
 
@@ -157,6 +170,18 @@ class FakeCluster:
 
         return await self.network.call(Verb.READ, sender, effect)
 
+    def services(self) -> list[dict[str, Any]]:
+        """Every Service."""
+        return [bot.service.raw() for bot in self.bots.values()]
+
+    def endpoint_slices(self) -> list[dict[str, Any]]:
+        """Every EndpointSlice."""
+        return [
+            piece
+            for bot in self.bots.values()
+            for piece in slices(bot.service, (pod for pod in self.pods_of(bot.slug) if pod.listed))
+        ]
+
     async def list_pods(self, slug: str, sender: str) -> tuple[PodFacts, ...]:
         """Every pod that the bot's Service selects."""
 
@@ -215,10 +240,10 @@ class FakeCluster:
 
         await self.network.call(Verb.DELETE, sender, effect, refuse=lambda: meet(refused=True, carried_out=False))
 
-    async def probe(self, uid: str, timeout_s: float) -> Verdict:
-        """What a probe of one pod finds."""
-        pod = self.pods.get(uid)
-        if pod is None:
+    async def probe(self, asked: Pod, timeout_s: float) -> Verdict:
+        """What a probe of one pod finds, at the address and port at which it is asked."""
+        pod = self.pods.get(asked.uid)
+        if pod is None or asked.address != pod.address or asked.port not in pod.ports.values():
             return Verdict.miss(MissReason.CONNECTION_FAILED, "connection refused")
         if pod.verdict is None or pod.answers_after_s > timeout_s:
             await asyncio.sleep(timeout_s)
@@ -243,7 +268,8 @@ class FakeCluster:
             terminating=pod.terminating,
             stuck_after_ms=born_ms if pod.stuck and pod.terminating else None,
             controller_kind=pod.controller_kind,
-            addresses=(ADDRESS,),
+            addresses=(pod.address,),
+            ports=dict(pod.ports),
         )
 
     def _terminate(self, pod: FakePod) -> None:

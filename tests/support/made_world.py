@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from healthheartbeat.adapters.kube import registry_build
 from healthheartbeat.adapters.kube.errors import ApiUnavailable, Conflict, Forbidden, NotFound
 from healthheartbeat.adapters.kube.pods import DeleteOutcome, DeleteResult
 from healthheartbeat.adapters.metrics import Metrics
@@ -14,6 +15,7 @@ from healthheartbeat.api.codes import AlertName
 from healthheartbeat.api.config import Config
 from healthheartbeat.api.report import OperationsReport
 from healthheartbeat.core.alerts import Alert, AlertKey
+from healthheartbeat.core.clock import Now
 from healthheartbeat.core.registry import Bot, Pod, Registry
 from healthheartbeat.core.restart import PodFacts
 from healthheartbeat.core.verdict import Outcome, Verdict
@@ -21,8 +23,9 @@ from healthheartbeat.runtime.reading import Reading
 from healthheartbeat.runtime.source import load
 from healthheartbeat.runtime.sweeper import Sweeper
 from healthheartbeat.runtime.world import Pages, World
-from support.fake_cluster import ADDRESS, FakeCluster
+from support.fake_cluster import FakeCluster
 from support.network import CALL_TIMEOUT_S
+from support.questions import Question
 from support.virtual_time import Clock
 
 
@@ -87,7 +90,9 @@ class MadeWorld:
 
     `board`: where its pages go instead of to `pages`, which only remembers them.
 
-    Kept of its probes: how many by slug, when each bot last answered well, and each pod's misses in a row by UID.
+    Kept of its probes: how many by slug, when each bot last answered well, and which questions (`proven`); by UID each
+    pod's misses in a row, of one question at one address and port (`missed`). Besides `registries`, each with when it
+    was read, and by UID the pods as last `listed`.
     """
 
     cluster: FakeCluster
@@ -99,6 +104,10 @@ class MadeWorld:
     polled: Counter[str] = field(default_factory=Counter)
     last_well_s: dict[str, float] = field(default_factory=dict)
     misses_in_a_row: Counter[str] = field(default_factory=Counter)
+    missed: dict[str, tuple[Pod, Question]] = field(default_factory=dict)
+    proven: set[Question] = field(default_factory=set)
+    registries: list[tuple[float, Registry]] = field(default_factory=list)
+    listed: dict[str, PodFacts] = field(default_factory=dict)
     in_flight: int = 0
     most_in_flight: int = 0
     pages: MadePages = field(default_factory=MadePages)
@@ -179,12 +188,13 @@ class MadeWorld:
         resource = await self.cluster.read(self.holder)
         await self._alive()
         config, refusal = load(resource, last)
-        bots = {} if config is None else _bots(config, self.cluster)
+        registry = _registry(config, self.cluster, now)
+        self.registries.append((asyncio.get_running_loop().time(), registry))
         return Reading(
             metadata=resource["metadata"],
             status=resource["status"],
             config=config,
-            registry=Registry(bots=bots, read_wall_ms=now.wall_ms, read_mono_ms=now.mono_ms),
+            registry=registry,
             pauses=pauses(resource["metadata"]["annotations"]),
             refusal=refusal,
             kill_switch=self.kill_switch,
@@ -195,16 +205,20 @@ class MadeWorld:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            verdict = await self.cluster.probe(pod.uid, timeout_s)
+            verdict = await self.cluster.probe(pod, timeout_s)
         finally:
             self.in_flight -= 1
         self.polled[bot.slug] += 1
+        question = Question.of(bot)
         match verdict.outcome:
             case Outcome.HEALTHY:
                 self.last_well_s[bot.slug] = asyncio.get_running_loop().time()
                 self.misses_in_a_row[pod.uid] = 0
+                self.proven.add(question)
             case Outcome.MISS:
-                self.misses_in_a_row[pod.uid] += 1
+                same = self.missed.get(pod.uid) == (pod, question)
+                self.misses_in_a_row[pod.uid] = self.misses_in_a_row[pod.uid] + 1 if same else 1
+                self.missed[pod.uid] = pod, question
             case Outcome.UNKNOWN:
                 pass
         return verdict
@@ -212,7 +226,9 @@ class MadeWorld:
     async def _list_pods(self, namespace: str, bot: Bot, registry: Registry) -> tuple[PodFacts, ...]:
         del namespace, registry
         await self._alive()
-        return await self.cluster.list_pods(bot.slug, self.holder)
+        found = await self.cluster.list_pods(bot.slug, self.holder)
+        self.listed.update((pod.uid, pod) for pod in found)
+        return found
 
     async def _delete_pod(self, namespace: str, pod: PodFacts) -> DeleteResult:
         del namespace
@@ -241,22 +257,9 @@ class MadeWorld:
         self.reported_s.append(asyncio.get_running_loop().time())
 
 
-def _bots(config: Config, cluster: FakeCluster) -> dict[str, Bot]:
-    """The registry that the cluster's Services and EndpointSlices come to."""
-    return {
-        settings.slug: Bot(
-            slug=settings.slug,
-            service=settings.service,
-            path=f"/internal/health/{settings.slug}",
-            layer=settings.layer or "",
-            auto_restart=settings.auto_restart,
-            startup_grace_ms=settings.startup_grace_s * 1000,
-            pods=tuple(
-                Pod(uid=pod.uid, name=pod.name, address=ADDRESS, port=8080)
-                for pod in cluster.pods_of(settings.slug)
-                if pod.listed
-            ),
-            selector={"app": settings.slug},
-        )
-        for settings in sorted(config.bots, key=lambda settings: settings.slug)
-    }
+def _registry(config: Config | None, cluster: FakeCluster, now: Now) -> Registry:
+    """What the real operator makes of the cluster's Services and EndpointSlices."""
+    if config is None:
+        return Registry(bots={}, read_wall_ms=now.wall_ms, read_mono_ms=now.mono_ms)
+    joined = registry_build.join(config, cluster.services(), cluster.endpoint_slices())
+    return registry_build.build(joined, claims={}, pod_created_ms={}, now=now).registry

@@ -1,12 +1,15 @@
-"""What must hold of restarts, apart from the operator's own books: by true time, from what the API server met."""
+"""What must hold of restarts, apart from the operator's own books: by true time, from what API server and pods met."""
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from healthheartbeat.core.registry import Registry
 from support.fake_cluster import Delete
+from support.made_world import MadeWorld
 from support.network import CALL_TIMEOUT_S
+from support.questions import Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +91,25 @@ def _seen(skews: Sequence[Skew], of: set[str], from_s: float, to_s: float) -> li
             if skew.at_s <= to_s and end_s >= from_s and not math.isnan(skew.ahead_s)
         )
     return seen
+
+
+def deleted_for_another(world: MadeWorld, slug: str, uid: str, *, now_s: float, proven: set[Question]) -> list[str]:
+    """Why `world` may not delete a pod now for what that has missed, in words: it was asked something else, or
+    elsewhere. `proven`: the questions that some pod has answered well, whoever asked.
+    """
+    pod, question = world.missed[uid]
+    now_asked = Question.of(_known(world, now_s).bots[slug])
+    own = world.listed[uid]
+    own_port = own.ports.get(question.pod_port) if isinstance(question.pod_port, str) else question.pod_port
+    wrong = {
+        f"it missed {question}, and is asked {now_asked}": question != now_asked,
+        f"it missed at {pod.address}, and is at {own.addresses}": pod.address not in own.addresses,
+        f"it missed at port {pod.port}, and its own is {own_port}": pod.port != own_port,
+        f"nobody ever answered {question}": question not in proven,
+    }
+    return [f"{world.holder} deletes {uid}: {words}" for words, holds in wrong.items() if holds]
+
+
+def _known(world: MadeWorld, now_s: float) -> Registry:
+    """By what it goes: the registry as last read, but not in this very moment, when a DELETE was on its way."""
+    return next(registry for at_s, registry in reversed(world.registries) if at_s < now_s)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chaos import oracle_end
+from chaos import oracle_end, oracle_restarts
 from chaos.record import BOT_DOWN, EXHAUSTED, Call, Life, Page, Poll, Record, SeenPod, StatusWrite
 from chaos.run import END, FIRING, PLANS, THRESHOLD
 from chaos.verdicts import ORACLES
@@ -46,10 +46,11 @@ class Story:
         lines = [{"event": "HEALTH_HEARTBEAT_SWEEP_COMPLETE", "report": report} for report in self.reports]
         self.record.lives[0].log.write_text("\n".join(map(json.dumps, lines)))
 
-    def delete(self, pod: SeenPod, at_s: float, *, uid: str | None = None) -> None:
-        """Have the process delete a pod."""
+    def delete(self, pod: SeenPod, at_s: float, *, uid: str | None = None, status: int = 200) -> None:
+        """Have the process delete a pod; `status` is the API server's answer."""
         path = f"/api/v1/namespaces/n/pods/{pod.name}"
         self._call("DELETE", path, at_s, {"preconditions": {"uid": pod.uid if uid is None else uid}})
+        self.record.calls[-1].status = status
 
     def write_status(self, at_s: float, pending: dict[str, list[str]]) -> None:
         """Have the process write its status, with these restarts pending."""
@@ -177,6 +178,9 @@ BROKEN: dict[str, Callable[[Story], None]] = {
         story.pod("hung"), BEGAN_S + 4.4, uid=""
     ),
     "no pod is deleted twice": lambda story: story.delete(story.pod("crashed"), BEGAN_S + 4.5),
+    "no pod is to be deleted that is there no more": lambda story: story.delete(
+        story.pod("crashed"), BEGAN_S + 5, status=404
+    ),
     "no bot is restarted beyond its budget": _third_restart,
     "nothing is deleted that was not written ahead": lambda story: story.delete(story.pod("paused"), BEGAN_S + 5),
     "nothing is written that is not the operator's": lambda story: story.miscall("POST", "/api/v1/namespaces/n/pods"),
@@ -197,6 +201,14 @@ BROKEN: dict[str, Callable[[Story], None]] = {
 @pytest.mark.parametrize("promise", ORACLES)
 def test_of_a_run_in_which_all_went_well_it_says_nothing(promise: str, tmp_path: Path) -> None:
     assert list(ORACLES[promise](Story(tmp_path).record)) == []
+
+
+@pytest.mark.parametrize(("until_s", "found"), [(4.8, 0), (5.2, 1)])
+def test_a_process_that_was_frozen_may_find_a_pod_gone_and_no_other(until_s: float, found: int, tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    story.record.lives[0].frozen.append((BEGAN_S + until_s - 0.1, BEGAN_S + until_s))
+    story.delete(story.pod("crashed"), BEGAN_S + 5, status=409)
+    assert len(list(oracle_restarts.gone_already(story.record))) == found
 
 
 @pytest.mark.parametrize("promise", ORACLES)
