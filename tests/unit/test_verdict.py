@@ -29,8 +29,8 @@ def answer(**members: Any) -> dict[str, Any]:
     return {"slug": "strat.some_strategy", "status": "ok"} | members
 
 
-def miss(reason: MissReason, message: str) -> Verdict:
-    return Verdict(outcome=Outcome.MISS, reason=reason, message=message)
+def miss(reason: MissReason, message: str, *, barred: str = "") -> Verdict:
+    return Verdict(outcome=Outcome.MISS, reason=reason, message=message, barred=barred)
 
 
 def test_the_answer_of_the_seeds_wire_example_is_healthy() -> None:
@@ -163,7 +163,9 @@ def test_a_missing_slug_or_status_is_an_invalid_body(name: str) -> None:
 )
 def test_another_slug_is_a_slug_mismatch(slug: str) -> None:
     assert judged(answer(slug=slug)) == miss(
-        MissReason.SLUG_MISMATCH, f"slug is {slug!r}, expected 'strat.some_strategy'"
+        MissReason.SLUG_MISMATCH,
+        f"slug is {slug!r}, expected 'strat.some_strategy'",
+        barred="answers with another's slug: the Service points at the wrong pods",
     )
 
 
@@ -198,7 +200,9 @@ def test_a_time_that_is_no_integer_from_0_on_is_an_invalid_body(name: str, value
 def test_a_last_decision_may_be_60_s_in_the_future_and_no_more() -> None:
     assert judged(answer(last_decision_ms=NOW_MS + 60_000)) == Verdict.healthy()
     assert judged(answer(last_decision_ms=NOW_MS + 60_001)) == miss(
-        INVALID, f"last_decision_ms {NOW_MS + 60_001} is more than 60 s in the future"
+        INVALID,
+        f"last_decision_ms {NOW_MS + 60_001} is more than 60 s in the future",
+        barred="decides in what is the future to us: its clock or ours is wrong, and a restart sets neither",
     )
     assert judged(answer(last_decision_ms=10**100), max_decision_age_s=1).reason is INVALID
 

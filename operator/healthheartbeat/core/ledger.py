@@ -17,13 +17,17 @@ from healthheartbeat.core.verdict import Outcome, Verdict
 
 @dataclass(frozen=True, slots=True)
 class PodLedger:
-    """One pod's misses in a row, all of one `target` at one address and port; and why the last of them was one."""
+    """One pod's misses in a row, all of one `target` at one address and port; and why the last of them was one.
+
+    `barred`: why none of them, since one of them does not, may lead to a restart; in words, empty where they may.
+    """
 
     misses: int
     reason: MissReason | None
     address: str
     port: int
     target: str = ""
+    barred: str = ""
 
     def same_question(self, pod: Pod, target: str) -> bool:
         """Whether a poll of `pod` for `target` asks what these misses did not answer."""
@@ -180,9 +184,15 @@ def _streaks(ledger: BotLedger, bot: Bot, verdicts: Mapping[str, Verdict]) -> Ma
             if before is not None:
                 streaks[pod.uid] = before
         elif verdict.outcome is Outcome.MISS:
-            earlier = before.misses if before and before.same_question(pod, bot.target) else 0
+            goes_on = before is not None and before.same_question(pod, bot.target)
+            earlier, barred = (before.misses, before.barred) if before and goes_on else (0, "")
             streaks[pod.uid] = PodLedger(
-                misses=earlier + 1, reason=verdict.reason, address=pod.address, port=pod.port, target=bot.target
+                misses=earlier + 1,
+                reason=verdict.reason,
+                address=pod.address,
+                port=pod.port,
+                target=bot.target,
+                barred=barred or verdict.barred,
             )
     return streaks
 
@@ -192,7 +202,8 @@ def _missed(ledger: BotLedger, verdict: Verdict, *, threshold: int, timed_out: b
     went_down = count >= threshold and not ledger.is_down
     reason = verdict.reason or MissReason.CONNECTION_FAILED
     after = replace(
-        ledger.quiet(AlertName.BOT_UNKNOWN),
+        # Paged about as unknown, it is not paged off before it is paged about as down.
+        ledger.quiet(AlertName.BOT_UNKNOWN) if count >= threshold else ledger,
         miss_count=count,
         unjudged=0,
         latest=Outcome.MISS,

@@ -10,7 +10,7 @@ from healthheartbeat.api.codes import AlertName
 from healthheartbeat.core.breaker import is_storm
 from healthheartbeat.core.budget import Spending
 from healthheartbeat.core.clock import Now
-from healthheartbeat.core.ledger import BotLedger
+from healthheartbeat.core.ledger import NO_PODS, BotLedger
 from healthheartbeat.core.policy import Policy
 from healthheartbeat.core.registry import Registry
 from healthheartbeat.core.verdict import Outcome
@@ -42,13 +42,18 @@ class ResourceLedger:
     restarted: list[str] = field(default_factory=list)
     firing: set[AlertName] = field(default_factory=set)
     missing: int = 0
+    judged: int = 0
 
     def put(self, ledger: BotLedger) -> None:
-        """Enter a bot's new ledger, keeping the count of missing bots that the breaker reads."""
-        before = self.bots.get(ledger.slug)
-        was_missing = before is not None and before.latest is Outcome.MISS
-        self.missing += (ledger.latest is Outcome.MISS) - was_missing
+        """Enter a bot's new ledger, keeping the counts that the breaker reads."""
+        if (before := self.bots.get(ledger.slug)) is not None:
+            self._count(before, -1)
+        self._count(ledger, 1)
         self.bots[ledger.slug] = ledger
+
+    def _count(self, ledger: BotLedger, by: int) -> None:
+        self.missing += by * (ledger.latest is Outcome.MISS)
+        self.judged += by * (ledger.swept is not None)
 
     def snapshot(self) -> "ResourceLedger":
         """All this as of now, which later sweeps do not change."""
@@ -62,14 +67,31 @@ class ResourceLedger:
         )
 
     def storm(self, policy: Policy) -> bool:
-        """Whether the breaker holds restarts back right now (decision 21)."""
-        return is_storm(missing=self.missing, total=len(self.bots), max_unhealthy_percent=policy.max_unhealthy_percent)
+        """Whether so many bots are missing right now that our own eyes are suspected (decision 21).
+
+        Of the bots that this sweep, or for those still to come the last one, judged, where a single miss is enough:
+        those that found no turn would count as well by what they said before. With a higher threshold each has had its
+        turn by the time that any is due.
+        """
+        total = self.judged if policy.threshold == 1 else len(self.bots)
+        return is_storm(missing=self.missing, total=total, max_unhealthy_percent=policy.max_unhealthy_percent)
+
+    def holds(self, policy: Policy) -> bool:
+        """Whether the breaker holds restarts back: from the first moment of a storm to the end of a sweep without."""
+        return AlertName.STORM in self.firing or self.storm(policy)
+
+    def end_storm(self) -> None:
+        """Let no miss of the storm's justify a restart: it may have been our network's, and a part of it may still be
+        away. What pages goes on counting.
+        """
+        for ledger in [ledger for ledger in self.bots.values() if ledger.pods]:
+            self.put(replace(ledger, pods=NO_PODS))
 
     def take_over(self, left: "ResourceLedger") -> None:
         """Begin with what an earlier process left; what is known here to have been spent counts besides."""
         known, self.former = self.former, left.former
         self.bots, self.layers = left.bots, left.layers
-        self.firing, self.missing = left.firing, left.missing
+        self.firing, self.missing, self.judged = left.firing, left.missing, left.judged
         for slug, spending in known.items():
             self.set_spending(slug, self.spending_of(slug).joined(spending))
 
@@ -79,7 +101,7 @@ class ResourceLedger:
         added = tuple(sorted(registry.bots.keys() - self.bots.keys()))
         for slug in removed:
             gone = self.bots.pop(slug)
-            self.missing -= gone.latest is Outcome.MISS
+            self._count(gone, -1)
             self.former[slug] = gone.spending
         for slug in added:
             self.put(BotLedger(slug=slug, spending=self.former.pop(slug, Spending())))

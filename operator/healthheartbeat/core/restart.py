@@ -174,8 +174,8 @@ def _refused(words: str) -> Decision:
 
 def _refusal(pod: PodFacts, ledger: BotLedger, bot: Bot) -> str:
     """Why this pod may never be deleted for this bot; empty where it may."""
-    if ledger.pods[pod.uid].reason is MissReason.SLUG_MISMATCH:
-        return f"pod {pod.name} answers with another's slug: the Service points at the wrong pods"
+    if barred := ledger.pods[pod.uid].barred:
+        return f"pod {pod.name} {barred}"
     if ledger.pods[pod.uid].reason is MissReason.NO_ENDPOINTS:
         return f"pod {pod.name} has no port to be asked at, and a restart gives it none"
     if pod.finished:

@@ -60,7 +60,8 @@ class Sweep:
                 resource.put(replace(ledger, action=Action.RESTARTED, action_reason=""))
         self.storm = resource.storm(self.policy)
         resource.sequence += 1
-        resource.mark(AlertName.STORM, firing=self.storm)
+        if resource.mark(AlertName.STORM, firing=self.storm) and not self.storm:
+            resource.end_storm()
         unhealthy = tuple(
             UnhealthyBot(
                 slug=slug,

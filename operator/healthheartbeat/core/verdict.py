@@ -22,6 +22,9 @@ MAX_DEPTH: Final = 100
 MAX_FUTURE_MS: Final = 60_000
 """How far a bot's clock may run ahead of ours."""
 
+WRONG_PODS: Final = "answers with another's slug: the Service points at the wrong pods"
+CLOCKS_DIFFER: Final = "decides in what is the future to us: its clock or ours is wrong, and a restart sets neither"
+
 _SHOWN_CHARS: Final = 60
 # A string without its end matches up to the end of the body, so that no quote is looked at twice: always linear.
 _STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
@@ -44,11 +47,13 @@ class Verdict:
 
     `reason` is set for a miss and for nothing else (ValueError otherwise). `message` is in words for people, empty for
     HEALTHY; it may quote the bot, so it is cut at MAX_MESSAGE_CHARS and characters that do not print are replaced.
+    `barred`: why no restart may follow from this miss, in words that go on from the pod's name; empty where one may.
     """
 
     outcome: Outcome
     reason: MissReason | None = None
     message: str = ""
+    barred: str = ""
 
     def __post_init__(self) -> None:
         if (self.outcome is Outcome.MISS) != (self.reason is not None):
@@ -62,9 +67,10 @@ class Verdict:
         return cls(outcome=Outcome.HEALTHY)
 
     @classmethod
-    def miss(cls, reason: MissReason, message: str) -> Self:
+    def miss(cls, reason: MissReason, message: str, *, barred: str = "") -> Self:
         """The bot did not answer well; `message` says what came and what was expected."""
-        return cls(outcome=Outcome.MISS, reason=reason, message=message)
+        barred = WRONG_PODS if reason is MissReason.SLUG_MISMATCH else barred
+        return cls(outcome=Outcome.MISS, reason=reason, message=message, barred=barred)
 
     @classmethod
     def unknown(cls, message: str) -> Self:
@@ -128,7 +134,8 @@ def _judge_answer(answer: dict[str, Any], *, slug: str, now_ms: int, max_decisio
             return _invalid(f"{name} is {_shown(answer[name])}, expected a non-negative integer")
     last_decision_ms: int | None = answer.get("last_decision_ms")
     if last_decision_ms is not None and last_decision_ms - now_ms > MAX_FUTURE_MS:
-        return _invalid(f"last_decision_ms {_shown(last_decision_ms)} is more than 60 s in the future")
+        words = f"last_decision_ms {_shown(last_decision_ms)} is more than 60 s in the future"
+        return Verdict.miss(MissReason.INVALID_BODY, words, barred=CLOCKS_DIFFER)
     if max_decision_age_s is not None:
         # A missing stamp is staleness too: a zombie must not get away with leaving out the proof that was asked of it.
         if last_decision_ms is None:

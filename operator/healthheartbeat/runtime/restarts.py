@@ -165,7 +165,7 @@ class Restarts:
             view.registry.bots[slug],
             pods,
             policy=view.policy,
-            storm=view.resource.storm(view.policy),
+            storm=view.resource.holds(view.policy),
             now=self._now(),
         )
 
@@ -183,7 +183,7 @@ class Restarts:
             and ledger.spending.spent(view.policy.window_ms, now) <= view.policy.budget  # this one included
             and bot.auto_restart
             and not (pause is not None and pause.active(now.wall_ms))
-            and not view.resource.storm(view.policy)
+            and not view.resource.holds(view.policy)
         )
 
     def _withdraw(self, slug: str) -> None:

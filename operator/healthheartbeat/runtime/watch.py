@@ -124,5 +124,5 @@ class Watch:
             rules.registry_fresh(
                 age_ms=reading.registry.age_ms(now.mono_ms), stale_after_ms=self.stale_after_ms, why=self.failure
             ),
-            rules.restarts_allowed(auto_restart=policy.auto_restart, storm=resource.storm(policy), paused=paused),
+            rules.restarts_allowed(auto_restart=policy.auto_restart, storm=resource.holds(policy), paused=paused),
         )

@@ -165,8 +165,16 @@ def test_a_bot_unknown_for_as_many_sweeps_as_the_threshold_is_paged_about() -> N
     assert AlertName.BOT_UNKNOWN not in after.firing
     after, _ = sweeps(after, DOUBT)
     assert AlertName.BOT_UNKNOWN in after.firing
-    for verdict in (SICK, WELL):
-        assert AlertName.BOT_UNKNOWN not in sweeps(after, verdict)[0].firing
+    assert AlertName.BOT_UNKNOWN not in sweeps(after, WELL)[0].firing
+
+
+def test_a_page_about_an_unknown_bot_goes_on_until_it_is_paged_about_as_down() -> None:
+    after, _ = sweeps(ledger(), DOUBT, DOUBT, DOUBT)
+    for _ in range(2):
+        after, _ = sweeps(after, SICK)
+        assert after.firing == {AlertName.BOT_UNKNOWN}, "it has not answered: nobody is to be told that all is well"
+    after, _ = sweeps(after, SICK)
+    assert after.firing == {AlertName.BOT_DOWN}
 
 
 def test_a_miss_between_two_doubts_starts_their_count_again() -> None:

@@ -1,12 +1,15 @@
 """What a restart mends: a pod that was silent at its own address and port, and once answered there."""
 
+from dataclasses import replace
+
 import pytest
 
-from healthheartbeat.api.codes import Action, MissReason
+from healthheartbeat.api.codes import Action, AlertName, MissReason
 from healthheartbeat.core import restart
 from healthheartbeat.core.restart import Decision
+from healthheartbeat.core.verdict import Verdict
 from support.decisions import decided, early
-from support.examples import SICK, SLUG, WELL, at, bot, down, facts, ledger, policy, streak, sweeps
+from support.examples import SICK, SLUG, STRANGER, WELL, at, bot, down, facts, ledger, policy, streak, sweeps
 
 
 def test_a_pod_that_was_asked_at_an_address_not_its_own_is_refused() -> None:
@@ -78,11 +81,33 @@ def test_misses_of_a_question_that_is_asked_no_more_restart_nobody() -> None:
         assert restart.decide(silent, asked, [facts()], policy=policy(), storm=False, now=at(0)).action is action
 
 
-def test_a_bot_answering_with_anothers_slug_is_refused() -> None:
-    stranger = down(pods={SLUG: streak(3, MissReason.SLUG_MISMATCH)})
-    decision = decided(facts(), of=stranger)
+AHEAD = Verdict.miss(MissReason.INVALID_BODY, "last_decision_ms is in the future", barred="has another clock")
+
+
+@pytest.mark.parametrize(
+    "misses", [(STRANGER,) * 3, (STRANGER, SICK, SICK), (SICK, STRANGER, SICK), (SICK, SICK, STRANGER)]
+)
+def test_a_bot_one_of_whose_answers_was_anothers_is_refused(misses: tuple[Verdict, ...]) -> None:
+    """Whatever it did besides: the Service points at pods that are not the bot's."""
+    decision = decided(facts(), of=sweeps(ledger(), *misses)[0])
     assert decision.action is Action.RESTART_REFUSED
-    assert "answers with another's slug" in decision.words
+    assert decision.words == f"pod pod-{SLUG} answers with another's slug: the Service points at the wrong pods"
+
+
+def test_a_bot_whose_clock_or_ours_is_wrong_is_refused_and_paged_about() -> None:
+    ahead, _ = sweeps(ledger(), AHEAD, AHEAD, AHEAD)
+    decision = decided(facts(), of=ahead)
+    assert (decision.action, decision.words) == (Action.RESTART_REFUSED, f"pod pod-{SLUG} has another clock")
+    assert AlertName.BOT_DOWN in ahead.firing
+
+
+def test_what_bars_a_restart_ends_with_the_streak() -> None:
+    healed, _ = sweeps(ledger(), STRANGER, WELL, SICK, SICK, SICK)
+    assert decided(facts(), of=healed).action is Action.RESTARTED
+    moved, _ = sweeps(ledger(), STRANGER, of=bot(target="1there"))
+    moved, _ = sweeps(replace(moved, seen_as="1here"), SICK, SICK, SICK, of=bot(target="1here"))
+    asked = bot(target="1here")
+    assert restart.decide(moved, asked, [facts()], policy=policy(), storm=False, now=at(0)).action is Action.RESTARTED
 
 
 def test_a_pod_without_the_port_to_be_asked_at_is_refused() -> None:

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Final
@@ -43,22 +41,20 @@ class _Fresh(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._made: deque[tuple[float, asyncio.Transport]] = deque()
+        self._made: set[asyncio.Transport] = set()
 
     async def connect(self, *arguments: Any, **named: Any) -> Connection:
         """As aiohttp does, and remember it for as long as its end may take."""
         connection = await super().connect(*arguments, **named)
-        now_s = time.monotonic()
-        while self._made and now_s - self._made[0][0] > ENDS_WITHIN_S:
-            self._made.popleft()
-        if connection.transport is not None:
-            self._made.append((now_s, connection.transport))
+        if (made := connection.transport) is not None:
+            self._made.add(made)
+            asyncio.get_running_loop().call_later(ENDS_WITHIN_S, self._made.discard, made)
         return connection
 
     async def close(self, *, abort_ssl: bool = False) -> None:
         """As aiohttp does, and end what has not ended by itself."""
         await super().close(abort_ssl=abort_ssl)
-        for _, transport in self._made:
+        for transport in self._made:
             transport.abort()
         self._made.clear()
         await asyncio.sleep(0)  # they end in the loop's next turn
