@@ -19,6 +19,7 @@ import kopf
 import structlog
 
 from healthheartbeat import __version__
+from healthheartbeat.adapters import allocator
 from healthheartbeat.adapters.alertmanager import AlertmanagerSink
 from healthheartbeat.adapters.deadman_url import DeadmanUrl
 from healthheartbeat.adapters.kube.client import KubeClient
@@ -152,6 +153,7 @@ async def run(settings: Settings) -> int:
                 "signals": asyncio.create_task(_signals(stop), name="signals"),
                 "contact": asyncio.create_task(_contact(client, settings.namespaces, reached), name="contact"),
                 "lookout": asyncio.create_task(lookout.run(), name="lookout"),
+                "memory": asyncio.create_task(allocator.keep_giving_back(), name="memory"),
             }
             try:
                 return await first_end(parts, of="operator")
