@@ -50,6 +50,7 @@ class FakeSink:
     batches: list[tuple[float, tuple[Page, ...]]] = field(default_factory=list)
     attempts: list[float] = field(default_factory=list)
     closed: bool = False
+    problem: str = ""
 
     async def send(self, pages: Sequence[Page]) -> None:
         now = asyncio.get_running_loop().time()

@@ -21,7 +21,9 @@ _REFUSALS: Final = frozenset({400, 413, 422})
 CLOCKS_APART_MS: Final = 30_000
 """Clocks that differ by less are the same; an alert lives for minutes."""
 MOST_APART_MS: Final = 24 * 3_600_000
-"""A Date that is further off is no clock's."""
+"""A Date that is further off moves no time of a page: a page that nobody ends would stand for as much longer."""
+_LONG_OVER: Final = format_ms(1000)
+"""Over by every clock, one that lost its battery and began again at 1970 too; 1970 itself may be read as no time."""
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +34,9 @@ class AlertmanagerSink:
     Raises ValueError where `url` is not an absolute http or https one. A connection is made for each batch: a kept one
     may be dead by the time it is needed, and a page may not find that out first. Where the Date of its answers says
     that its clock is far from ours (`wall_ms`, Unix time), what fires is sent for as much longer, and what has ended as
-    having ended as much sooner: whoever wrote that Date, no page is ended by it.
+    having ended as much sooner. Where they are more than a day apart, what fires is sent without times, which has an
+    Alertmanager begin it now and end it after its own `resolve_timeout`, and `problem` says so. Whoever wrote that
+    Date, no page is ended by it.
     """
 
     def __init__(self, url: str, *, wall_ms: Callable[[], int] = wall_ms) -> None:
@@ -50,6 +54,17 @@ class AlertmanagerSink:
     def name(self) -> str:
         """The URL without user and password."""
         return self._name
+
+    @property
+    def problem(self) -> str:
+        """That the clocks are more than a day apart; see `Sink.problem`."""
+        if abs(self._ahead_ms) <= MOST_APART_MS:
+            return ""
+        apart = f"{round(abs(self._ahead_ms) / 3_600_000)} h {'ahead of' if self._ahead_ms > 0 else 'behind'}"
+        return (
+            f"{self._name} tells a time {apart} this node's clock: pages reach it without their times, "
+            "and stay up by its resolve_timeout; set the clock that is wrong"
+        )
 
     async def send(self, pages: Sequence[Page]) -> None:
         """POST `pages` as one batch; see `Sink.send`."""
@@ -80,11 +95,11 @@ class AlertmanagerSink:
         """Take note of an Alertmanager's clock that is far from ours: whether an alert has ended goes by its own."""
         try:
             there = parsedate_to_datetime(date)
-        except ValueError:
+        except (ValueError, OverflowError):  # numbers beyond those of a clock
             return
         there = there if there.tzinfo else there.replace(tzinfo=UTC)
         ahead_ms = round(there.timestamp() * 1000) - self._wall_ms()
-        if abs(ahead_ms - self._ahead_ms) > CLOCKS_APART_MS and abs(ahead_ms) <= MOST_APART_MS:
+        if abs(ahead_ms - self._ahead_ms) > CLOCKS_APART_MS:
             self._ahead_ms = ahead_ms if abs(ahead_ms) > CLOCKS_APART_MS else 0
 
     async def close(self) -> None:
@@ -108,10 +123,16 @@ async def _beginning(response: aiohttp.ClientResponse) -> str:
 
 def _alert(page: Page, ahead_ms: int) -> dict[str, Any]:
     """A page as Alertmanager's `postableAlert`, for a clock that may be `ahead_ms` ahead of ours."""
+    return {"labels": dict(page.labels), "annotations": dict(page.annotations), **_times(page, ahead_ms)}
+
+
+def _times(page: Page, ahead_ms: int) -> dict[str, str]:
+    """When a page begins and ends by that clock; what is left out, an Alertmanager fills in by its own."""
+    if abs(ahead_ms) > MOST_APART_MS:
+        # A beginning of ours may be after the end that it fills in, and the page refused.
+        return {"endsAt": _LONG_OVER} if page.resolved else {}
     later_ms, sooner_ms = max(0, ahead_ms), min(0, ahead_ms)
     return {
-        "labels": dict(page.labels),
-        "annotations": dict(page.annotations),
         "startsAt": format_ms(page.starts_at_ms + sooner_ms),
         "endsAt": format_ms(page.ends_at_ms + (sooner_ms if page.resolved else later_ms)),
     }

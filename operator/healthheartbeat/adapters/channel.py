@@ -115,16 +115,12 @@ class Channel:
     @property
     def healthy(self) -> bool:
         """Whether the sink took what it was last sent; False before the first answer."""
-        return self._proven and not self.problem
+        return self._proven and not self._untaken()
 
     @property
     def problem(self) -> str:
-        """Why pages do not get through, for people; empty where they do or where none was sent yet."""
-        if self._failing_since is not None:
-            lasted = round(asyncio.get_running_loop().time() - self._failing_since)
-            return f"{self.name} has not taken pages for {lasted} s ({self._waiting()} waiting): {self._error}"
-        refused = [slot for slot in self._sendable() if slot.refusal]
-        return f"{self.name} refuses {len(refused)} of its pages: {refused[0].refusal}" if refused else ""
+        """Why pages do not get through, or what else the sink has to say, for people; empty where nothing is wrong."""
+        return self._untaken() or self._sink.problem
 
     def put(self, pages: Iterable[Page]) -> None:
         """Take these for the latest words about their alerts; they go out at once, or once the sink accepts any."""
@@ -185,6 +181,14 @@ class Channel:
     async def close(self) -> None:
         """Let the sink go."""
         await self._sink.close()
+
+    def _untaken(self) -> str:
+        """Why pages do not get through; empty where they do or where none was sent yet."""
+        if self._failing_since is not None:
+            lasted = round(asyncio.get_running_loop().time() - self._failing_since)
+            return f"{self.name} has not taken pages for {lasted} s ({self._waiting()} waiting): {self._error}"
+        refused = [slot for slot in self._sendable() if slot.refusal]
+        return f"{self.name} refuses {len(refused)} of its pages: {refused[0].refusal}" if refused else ""
 
     def _waiting(self) -> int:
         """How many changes the sink has not accepted yet, of those that may be sent."""

@@ -55,6 +55,11 @@ class Sink(Protocol):
         """What people call it, without credentials."""
         ...
 
+    @property
+    def problem(self) -> str:
+        """What is wrong although it takes pages, for people; empty where nothing is."""
+        ...
+
     async def send(self, pages: Sequence[Page]) -> None:
         """Deliver `pages`, or raise SinkError where any was not accepted. An empty batch asks whether one would be."""
         ...

@@ -88,6 +88,22 @@ async def test_a_sink_is_known_to_be_dead_before_there_is_anything_to_page_about
         assert desk.outcomes == []
 
 
+async def test_what_a_sink_that_takes_pages_has_to_say_is_said_until_it_takes_none() -> None:
+    sink = FakeSink(problem="fake's clock is wrong")
+    async with running(sink) as desk:
+        await asyncio.sleep(0.001)
+        assert desk.board.problems() == ("fake's clock is wrong",)
+        assert desk.board.healthy_sinks() == ("fake",)
+        sink.dead = True
+        desk.say("a")
+        await asyncio.sleep(1)
+        (problem,) = desk.board.problems()
+        assert "has not taken pages" in problem
+        sink.dead, sink.problem = False, ""
+        await asyncio.sleep(10)
+        assert desk.board.problems() == ()
+
+
 async def test_a_silent_sink_is_asked_every_minute() -> None:
     sink = FakeSink()
     async with running(sink):
