@@ -4,6 +4,7 @@ A sliding window, not the pseudocode's fixed one: that would allow five restarts
 Everything here errs towards having been spent, because a restart too many is the failure this product may not have.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from healthheartbeat.core.clock import Now
@@ -77,6 +78,11 @@ class Spending:
     def given_back(self) -> "Spending":
         """The attempt under way definitely came to nothing."""
         return replace(self, pending=None)
+
+
+def together(one: Mapping[str, Spending], other: Mapping[str, Spending]) -> dict[str, Spending]:
+    """What each bot has spent by both of what is known, by slug."""
+    return {**one, **{slug: one[slug].joined(spent) if slug in one else spent for slug, spent in other.items()}}
 
 
 def restored(stamps_wall_ms: tuple[int, ...], *, unanswered_wall_ms: int | None, slack_ms: int, now: Now) -> Spending:

@@ -92,8 +92,7 @@ class ResourceLedger:
         known, self.former = self.former, left.former
         self.bots, self.layers = left.bots, left.layers
         self.firing, self.missing, self.judged = left.firing, left.missing, left.judged
-        for slug, spending in known.items():
-            self.set_spending(slug, self.spending_of(slug).joined(spending))
+        self.count(known)
 
     def enrol(self, registry: Registry) -> Enrolment:
         """Take the registry's bots for ours: newcomers start at zero, leavers keep only what they spent."""
@@ -118,6 +117,11 @@ class ResourceLedger:
             self.put(replace(self.bots[slug], spending=spending))
         else:
             self.former[slug] = spending
+
+    def count(self, spent: Mapping[str, Spending]) -> None:
+        """Count these as spent besides what is known here, by slug; what both hold counts once."""
+        for slug, spending in spent.items():
+            self.set_spending(slug, self.spending_of(slug).joined(spending))
 
     def spent(self, now: Now) -> dict[str, Spending]:
         """What each bot had spent when its sweeps ended at `now`, where that is anything.

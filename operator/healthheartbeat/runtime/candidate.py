@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from healthheartbeat.core.budget import Spending
+from healthheartbeat.core.budget import Spending, together
 from healthheartbeat.core.lease import Role
 from healthheartbeat.runtime.ending import to_the_end
 from healthheartbeat.runtime.leadership import Leadership
@@ -30,7 +30,7 @@ class Candidate:
         self._tell = tell
         self.sweeper: Sweeper | None = None
         self.spent: Mapping[str, Spending] = {}
-        """What each bot had spent at the end of the last term here; counted besides what the status says."""
+        """What each bot had spent before this term, as far as is known here; counted besides what the status says."""
 
     @property
     def role(self) -> Role:
@@ -46,6 +46,12 @@ class Candidate:
         """Sweep as soon as may be, if sweeping is ours."""
         if self.sweeper is not None:
             self.sweeper.wake()
+
+    def count(self, spent: Mapping[str, Spending]) -> None:
+        """Count these as spent besides what is known here, by slug; in a term under way too."""
+        self.spent = together(self.spent, spent)
+        if self.sweeper is not None:
+            self.sweeper.watch.resource.count(spent)
 
     async def run(self) -> None:
         """Sweep whenever it is ours to, until the resource is gone or this is cancelled; raises what a sweeper raised.
@@ -83,7 +89,7 @@ class Candidate:
         """Sweep until the resource is gone (True) or leadership is lost (False)."""
         self._tell(True)  # noqa: FBT003 - the gauge's value
         self.sweeper = sweeper = self._make(leads)
-        sweeper.watch.resource.former.update(self.spent)
+        sweeper.watch.resource.count(self.spent)
         sweeping = asyncio.create_task(sweeper.run(), name=f"sweeper {self.key}")
         try:
             await asyncio.wait([sweeping, lost, *others], return_when=asyncio.FIRST_COMPLETED)
@@ -94,11 +100,13 @@ class Candidate:
         finally:
             lost.cancel()
             sweeping.cancel()
-            await to_the_end(asyncio.wait([sweeping]))
-            self.spent = sweeper.spent()
-            self.sweeper = None
-            if not sweeping.cancelled():
-                sweeping.result()
+            try:
+                await to_the_end(asyncio.wait([sweeping]))
+            finally:  # told to end once more, the sweeper has ended all the same
+                self.spent = sweeper.spent()
+                self.sweeper = None
+                if not sweeping.cancelled():
+                    sweeping.result()
 
 
 async def _first(awaited: "asyncio.Future[None]", beside: "asyncio.Task[None]") -> None:

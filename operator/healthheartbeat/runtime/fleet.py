@@ -7,17 +7,11 @@ from typing import Any
 import structlog
 
 from healthheartbeat.api import annotations
-from healthheartbeat.api.spec import MAX_INTERVAL_S
-from healthheartbeat.core import status
-from healthheartbeat.core.budget import Spending
 from healthheartbeat.core.lease import Role, Share
-from healthheartbeat.core.restart import late_delete_ms
 from healthheartbeat.runtime.candidate import Candidate
 from healthheartbeat.runtime.clock import Clock, system_clock
+from healthheartbeat.runtime.inheritance import Inheritance
 from healthheartbeat.runtime.sweeper import Sweeper
-
-LATE_DELETE_MS = late_delete_ms(1000 * MAX_INTERVAL_S, 5000)
-"""Longest interval and a call's timeout: so long after its stamp an attempt that nobody settled may have happened."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +29,6 @@ class Fleet:
         """`deleted` is told of each resource that was swept here and is gone."""
         self._make = make
         self._deleted = deleted
-        self._now = now
         self._closed = False
         self._candidates: dict[tuple[str, str], Candidate] = {}
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -43,7 +36,7 @@ class Fleet:
         self._uids: dict[tuple[str, str], object] = {}
         self._ending: set[tuple[str, str]] = set()
         self._again: dict[tuple[str, str], Mapping[str, Any]] = {}
-        self._spent: dict[tuple[str, str], Mapping[str, Spending]] = {}
+        self._inheritance = Inheritance(now=now)
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -73,6 +66,7 @@ class Fleet:
         key, asks = _key(metadata), _asks(metadata)
         if self._closed:
             return  # our last status write tells the watch too, and would have the Lease taken again
+        self._inheritance.told(key, uid=metadata.get("uid"), status=resource.get("status") or {})
         if key in self._ending:
             self._again[key] = resource
         elif key not in self._candidates:
@@ -89,18 +83,21 @@ class Fleet:
     def lost(self, resource: Mapping[str, Any]) -> None:
         """A resource was deleted, and was last as given: its sweeps stop.
 
-        What its status says was spent is kept, also where another process spent it: made anew under its name, and swept
-        by this one, it gets no new budgets.
+        What its status says was spent counts for the next of its name, also where that is here already: word of a
+        resource's end may come after word of its successor.
         """
         metadata = resource.get("metadata") or {}
         key = _key(metadata)
-        self._keep(key, self._written(resource))
+        spent = self._inheritance.ended(key, uid=metadata.get("uid"), status=resource.get("status") or {})
         again = self._again.get(key)
         if again is not None and (again.get("metadata") or {}).get("uid") == metadata.get("uid"):
             del self._again[key]
-        if key not in self._candidates or self._uids.get(key) != metadata.get("uid"):
-            return  # word of a resource's end may come after word of its successor
-        if key not in self._ending:
+        if key not in self._candidates or key in self._ending:
+            self._inheritance.keep(key, spent)
+        elif self._uids.get(key) != metadata.get("uid"):
+            self._candidates[key].count(spent)
+        else:
+            self._inheritance.keep(key, spent)
             log.info("RESOURCE_DELETED", healthheartbeat="/".join(key))
             if self._candidates[key].sweeper is not None and again is None:
                 self._deleted("/".join(key))
@@ -123,13 +120,13 @@ class Fleet:
     def _start(self, key: tuple[str, str]) -> None:
         candidate = self._make(*key)
         log.info("RESOURCE_WATCHED", healthheartbeat=candidate.key)
-        candidate.spent = self._spent.pop(key, {})
+        candidate.count(self._inheritance.take(key))
         task = asyncio.create_task(candidate.run(), name=f"candidate {candidate.key}")
         self._candidates[key], self._tasks[key] = candidate, task
         task.add_done_callback(lambda done: self._ended(key, done))
 
     def _ended(self, key: tuple[str, str], task: asyncio.Task[None]) -> None:
-        self._keep(key, self._candidates.pop(key).spent)
+        self._inheritance.keep(key, self._candidates.pop(key).spent)
         del self._tasks[key]
         self._ending.discard(key)
         self._seen.pop(key, None)
@@ -141,22 +138,6 @@ class Fleet:
             self.saw(again)
         elif not task.cancelled():
             self._deleted("/".join(key))  # it ended by itself: the API server knows no such resource
-
-    def _keep(self, key: tuple[str, str], spent: Mapping[str, Spending]) -> None:
-        """Remember what was spent under a name, besides what is known already."""
-        kept = dict(self._spent.get(key, {}))
-        for slug, spending in spent.items():
-            kept[slug] = kept[slug].joined(spending) if slug in kept else spending
-        if kept:
-            self._spent[key] = kept
-
-    def _written(self, resource: Mapping[str, Any]) -> dict[str, Spending]:
-        written = {}
-        for slug, entry in status.entries(resource.get("status") or {}):
-            spending = status.restored_spending(entry, slack_ms=LATE_DELETE_MS, now=self._now())
-            if spending.stamps:
-                written[slug] = spending
-        return written
 
 
 def _key(metadata: Mapping[str, Any]) -> tuple[str, str]:

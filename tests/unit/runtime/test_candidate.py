@@ -272,6 +272,21 @@ async def test_what_was_spent_in_a_term_counts_in_the_next_even_where_the_status
     await a.stop()
 
 
+async def test_told_to_end_while_a_term_ends_it_still_knows_what_was_spent_in_that_term() -> None:
+    cluster = a_cluster()
+    lease, a, _ = await start(cluster)
+    cluster.crash_loop("a", SICK)
+    cluster.doom(Verb.DELETE, CallFate.FROZEN)
+    while not calls(cluster, "a", Verb.DELETE, since_s=0):  # noqa: ASYNC110 - virtual time
+        await asyncio.sleep(0.001)
+    lease.edit(holder="other", duration_ms=15_000)
+    await a.until_role(Role.STANDBY)
+    await asyncio.sleep(0.05)
+    assert a.candidate.sweeper is not None  # it winds up
+    await a.stop()
+    assert len(a.candidate.spent["a"].stamps) == 1
+
+
 async def test_an_attempt_cut_short_by_the_end_of_a_term_is_spent_and_holds_nothing_up() -> None:
     cluster = a_cluster()
     lease, a, _ = await start(cluster)

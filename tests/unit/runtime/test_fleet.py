@@ -1,97 +1,12 @@
 """Adding, waking and removing sweepers as the watch on the resources tells it to, on virtual time."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from typing import Any
-
-import pytest
 
 from healthheartbeat.api.annotations import PAUSE_PREFIX
-from healthheartbeat.api.codes import Action, MissReason
 from healthheartbeat.core.lease import Role
-from healthheartbeat.core.verdict import Verdict
-from healthheartbeat.runtime.candidate import Candidate
-from healthheartbeat.runtime.fleet import Fleet
-from support.fake_cluster import FakeCluster, Fate, Verb
+from support.fake_cluster import Fate, Verb
 from support.fake_lease import LeaseServer
-from support.made_process import MadeProcess
-from support.virtual_time import Clock
-
-SICK = Verdict.miss(MissReason.HTTP_STATUS, "HTTP 503, expected 200")
-INTERVAL_S = 30
-
-
-class Watched:
-    """One resource ns/hh in a made cluster, as the watch tells of it; `processes`: a made one for each candidate."""
-
-    def __init__(self, *, lease: LeaseServer | None = None, interval_s: int = INTERVAL_S, name: str = "op") -> None:
-        self.name = name
-        self.cluster = FakeCluster(
-            spec={
-                "heartbeatIntervalSeconds": interval_s,
-                "missedHeartbeatsToAlert": 2,
-                "restart": {"budget": 2, "windowSeconds": 3600, "startupGraceSeconds": 0},
-                "bots": [{"slug": slug} for slug in ("a", "b", "c")],
-            }
-        )
-        self.lease = lease
-        self.uid = 1
-        self.processes: list[MadeProcess] = []
-        self.fleet = Fleet(self._make, now=Clock(asyncio.get_running_loop()))
-
-    def _make(self, namespace: str, name: str) -> Candidate:
-        assert (namespace, name) == ("ns", "hh")
-        self.processes.append(MadeProcess(self.cluster, self.lease, f"{self.name}-{len(self.processes)}"))
-        return self.processes[-1].candidate
-
-    def body(self) -> dict[str, Any]:
-        metadata = {
-            "namespace": "ns",
-            "name": "hh",
-            "uid": f"uid-{self.uid}",
-            "generation": self.cluster.generation,
-            "resourceVersion": str(self.cluster.version),
-            "annotations": dict(self.cluster.annotations),
-        }
-        return {"metadata": metadata, "spec": self.cluster.spec, "status": dict(self.cluster.status)}
-
-    def tell(self) -> None:
-        """The watch tells of the resource as it is."""
-        self.fleet.saw(self.body())
-
-    def delete(self) -> None:
-        """`kubectl delete`, and the watch tells of it."""
-        self.cluster.gone = True
-        self.fleet.lost(self.body())
-
-    def make_anew(self) -> None:
-        """`kubectl create` of the same name, and the watch tells of it."""
-        self.cluster.gone = False
-        self.uid += 1
-        self.cluster.status = {}
-        self.cluster.version += 1
-        self.tell()
-
-    @property
-    def sweeps(self) -> int:
-        return len(self.processes[-1].world.reports)
-
-
-@contextlib.asynccontextmanager
-async def watched(*, lease: LeaseServer | None = None, interval_s: int = INTERVAL_S) -> AsyncIterator[Watched]:
-    made = Watched(lease=lease, interval_s=interval_s)
-    running = asyncio.create_task(made.fleet.run())
-    made.tell()
-    await asyncio.sleep(1)
-    assert made.sweeps == 1
-    try:
-        yield made
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-        assert made.fleet.candidates == ()
+from support.watched import INTERVAL_S, SICK, Watched, watched
 
 
 async def test_a_resource_is_swept_from_when_it_is_seen_and_by_one_sweeper_however_often_it_is_seen() -> None:
@@ -161,6 +76,18 @@ async def test_one_made_anew_and_deleted_again_while_the_old_sweeper_ends_stays_
         assert made.fleet.candidates == ()
 
 
+async def test_late_word_of_the_predecessors_end_ends_no_sweeps_of_the_successor() -> None:
+    async with watched(interval_s=3) as made:
+        predecessor = made.body()
+        made.make_anew()
+        await asyncio.sleep(6)
+        made.fleet.lost(predecessor)
+        sweeps = made.sweeps
+        await asyncio.sleep(10)
+        assert len(made.processes) == 2
+        assert made.sweeps >= sweeps + 3
+
+
 async def test_a_sweeper_that_found_its_resource_gone_is_followed_by_another_when_it_is_made_anew() -> None:
     async with watched(interval_s=3) as made:
         made.cluster.gone = True
@@ -186,53 +113,6 @@ async def test_told_of_the_end_while_the_sweeper_ends_by_itself_it_still_ends_in
         assert len(made.processes) == 2
         assert b"bots_registered{" not in made.processes[0].world.metrics.exposition()
         assert made.processes[0].world.pages.dropped == ["ns/hh"]
-
-
-@pytest.mark.parametrize("noticed", ["by the watch", "by the reader"])
-async def test_what_was_spent_survives_a_resource_that_is_made_anew(noticed: str) -> None:
-    async with watched(interval_s=3) as made:
-        made.cluster.crash_loop("a", SICK)
-        await asyncio.sleep(40)
-        assert len(made.cluster.deletes) == 2
-        if noticed == "by the watch":
-            made.delete()
-        else:
-            made.cluster.gone = True
-            await asyncio.sleep(10)
-        made.make_anew()
-        await asyncio.sleep(5)
-        made.cluster.answer("a", Verdict.healthy(), newborn=SICK)
-        await asyncio.sleep(10)
-        made.cluster.crash_loop("a", SICK)
-        await asyncio.sleep(60)
-        assert len(made.processes) == 2
-        assert made.processes[-1].world.entry("a")["action"] == Action.BUDGET_EXHAUSTED
-        assert len(made.cluster.deletes) == 2
-
-
-async def test_a_standby_knows_what_the_leader_of_a_resource_that_was_made_anew_had_spent() -> None:
-    lease = LeaseServer()
-    async with watched(interval_s=3, lease=lease) as leading:
-        standby = Watched(lease=lease, name="other")
-        standby.cluster = leading.cluster
-        running = asyncio.create_task(standby.fleet.run())
-        standby.tell()
-        leading.cluster.crash_loop("a", SICK)
-        await asyncio.sleep(40)
-        assert standby.processes[0].role is Role.STANDBY
-        leading.delete()
-        standby.delete()
-        await asyncio.sleep(5)
-        standby.make_anew()  # the other one hears of it too late
-        await asyncio.sleep(5)
-        assert standby.processes[-1].role is Role.LEADER
-        standby.cluster.answer("a", Verdict.healthy(), newborn=SICK)
-        await asyncio.sleep(10)
-        standby.cluster.crash_loop("a", SICK)
-        await asyncio.sleep(60)
-        assert len(standby.cluster.deletes) == 2
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_sweeper_that_fails_ends_the_fleet_with_its_fault_and_the_others_with_it() -> None:
