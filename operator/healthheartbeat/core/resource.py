@@ -47,11 +47,11 @@ class ResourceLedger:
     def put(self, ledger: BotLedger) -> None:
         """Enter a bot's new ledger, keeping the counts that the breaker reads."""
         if (before := self.bots.get(ledger.slug)) is not None:
-            self._count(before, -1)
-        self._count(ledger, 1)
+            self._tally(before, -1)
+        self._tally(ledger, 1)
         self.bots[ledger.slug] = ledger
 
-    def _count(self, ledger: BotLedger, by: int) -> None:
+    def _tally(self, ledger: BotLedger, by: int) -> None:
         self.missing += by * (ledger.latest is Outcome.MISS)
         self.judged += by * (ledger.swept is not None)
 
@@ -100,7 +100,7 @@ class ResourceLedger:
         added = tuple(sorted(registry.bots.keys() - self.bots.keys()))
         for slug in removed:
             gone = self.bots.pop(slug)
-            self._count(gone, -1)
+            self._tally(gone, -1)
             self.former[slug] = gone.spending
         for slug in added:
             self.put(BotLedger(slug=slug, spending=self.former.pop(slug, Spending())))
