@@ -18,7 +18,6 @@ from structlog.testing import capture_logs
 
 from healthheartbeat.api.annotations import PAUSE_PREFIX
 from healthheartbeat.api.codes import AlertName, BotState, MissReason
-from healthheartbeat.core.restart import late_delete_ms
 from healthheartbeat.core.verdict import Verdict
 from support.fake_cluster import FakeCluster
 from support.made_world import MadeWorld
@@ -32,6 +31,8 @@ INTERVAL_S = 3
 THRESHOLD = 2
 WINDOW_S = 60
 SLUGS = ("a", "b", "twin")
+LATE_DELETE_S = 10.0
+"""How long after its stamp a DELETE may be met: a call's timeout (longer than the interval), and a DELETE's own."""
 SILENCE_S = 2 * INTERVAL_S + 1 + 1 + CALL_TIMEOUT_S
 """A bot that has been silent for so long is known to be, in whatever status is written."""
 
@@ -153,6 +154,19 @@ class Operators(RuleBasedStateMachine):
         self.start(0)
         self.do(asyncio.sleep(seconds))
 
+    @rule(slow=st.sets(st.sampled_from([Verb.WRITE, Verb.DELETE])), seconds=whiles)
+    def crash_with_a_delete_on_its_way(self, slow: set[Verb], seconds: int) -> None:
+        """It may be written ahead slowly, and be slow itself: then it is met long after it was stamped."""
+        network = self.cluster.network
+        self.do(network.next_call(Verb.LIST, timeout_s=10 * INTERVAL_S))
+        for verb in slow:
+            self.cluster.doom(verb, Fate.SLOW)
+        self.do(network.next_call(Verb.DELETE, timeout_s=2 * CALL_TIMEOUT_S))
+        sender = network.calls[-1][2]
+        self.crash(next((number for number, world in enumerate(self.alive) if world.holder == sender), 0))
+        self.start(0)
+        self.do(asyncio.sleep(seconds))
+
     @rule(which=st.integers(0, 1), ahead_s=st.sampled_from([0, 0, 0, 1, -1, 300, -300]))
     def roll_out(self, which: int, ahead_s: int) -> None:
         """A process ends in order and is replaced, perhaps on another machine."""
@@ -232,7 +246,7 @@ class Operators(RuleBasedStateMachine):
             budget=self.budget,
             window_s=WINDOW_S,
             skews=self.skews,
-            slack_s=late_delete_ms(1000 * INTERVAL_S, round(1000 * CALL_TIMEOUT_S)) / 1000,
+            slack_s=LATE_DELETE_S,
         )
         assert not words
 

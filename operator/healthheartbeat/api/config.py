@@ -5,6 +5,7 @@ one Service are refused here alone. Annotations are not part of it, since a paus
 `api.annotations`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
@@ -92,16 +93,16 @@ def load(obj: Mapping[str, Any]) -> Config:
 def salvage(obj: Mapping[str, Any]) -> Config | None:
     """What can be taken of a resource that `load` refuses because bots share a Service; None where more is wrong.
 
-    Of the bots of one Service the first stays and is not restarted, since it is in doubt whose pods they are.
+    It has every bot, since a page ends with the bot that leaves; those of one Service are not restarted, since it is in
+    doubt whose pods they are.
     """
     try:
         config = _read(obj)
     except ConfigError:
         return None
-    bots: dict[str, BotSettings] = {}
-    for bot in config.bots:
-        bots[bot.service] = replace(bots[bot.service], auto_restart=False) if bot.service in bots else bot
-    return replace(config, bots=tuple(bots.values()))
+    claims = Counter(bot.service for bot in config.bots)
+    bots = (replace(bot, auto_restart=False) if claims[bot.service] > 1 else bot for bot in config.bots)
+    return replace(config, bots=tuple(bots))
 
 
 def _read(obj: Mapping[str, Any]) -> Config:

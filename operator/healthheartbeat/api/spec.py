@@ -15,6 +15,8 @@ from healthheartbeat.api.rules import Rule, locked
 
 MAX_INTERVAL_S: Final = 300
 MAX_MISSES: Final = 10
+MAX_BUDGET: Final = 10
+MAX_WINDOW_S: Final = 86_400
 
 
 class Probe(Model):
@@ -90,10 +92,13 @@ class Restart(Model):
 
     budget: Annotated[
         StrictInt,
-        Field(ge=0, le=10, description="Automatic restarts of one bot in any window of windowSeconds, at most."),
+        Field(
+            ge=0, le=MAX_BUDGET, description="Automatic restarts of one bot in any window of windowSeconds, at most."
+        ),
     ] = 3
     window_seconds: Annotated[
-        StrictInt, Field(ge=60, le=86_400, description="Length of the restart budget's sliding window, in seconds.")
+        StrictInt,
+        Field(ge=60, le=MAX_WINDOW_S, description="Length of the restart budget's sliding window, in seconds."),
     ] = 600
     startup_grace_seconds: Annotated[
         StrictInt,

@@ -7,7 +7,10 @@ Everything here errs towards having been spent, because a restart too many is th
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from healthheartbeat.api.spec import MAX_BUDGET, MAX_WINDOW_S
 from healthheartbeat.core.clock import Now
+
+LONGEST_WINDOW_MS = 1000 * MAX_WINDOW_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,19 @@ class Spending:
         return len(self.within(window_ms, now)) + (self.pending is not None)
 
     def pruned(self, window_ms: int, now: Now) -> "Spending":
-        """Without the stamps that no longer count."""
-        within = self.within(window_ms, now)
-        return self if len(within) == len(self.stamps) else replace(self, stamps=within)
+        """Without the stamps that count no longer, and will not either where window and budget are raised.
+
+        Of those out of `window_ms` the latest are kept, as many as the largest budget, for as long as the longest
+        window; by either clock, since a stamp counts by either.
+        """
+        counting = self.within(window_ms, now)
+        if len(counting) == len(self.stamps):
+            return self
+        by_wall = sorted(self.stamps, key=lambda stamp: stamp.wall_ms)[-MAX_BUDGET:]
+        by_mono = sorted(self.stamps, key=lambda stamp: stamp.mono_ms)[-MAX_BUDGET:]
+        may_count = {*counting, *by_wall, *by_mono}
+        kept = tuple(stamp for stamp in self.within(LONGEST_WINDOW_MS, now) if stamp in may_count)
+        return self if len(kept) == len(self.stamps) else replace(self, stamps=kept)
 
     def joined(self, other: "Spending") -> "Spending":
         """With every stamp of both; one that both have counts once, for as long as either would count it."""

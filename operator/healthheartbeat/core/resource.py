@@ -133,7 +133,9 @@ class ResourceLedger:
         return {slug: spending for slug, spending in ended.items() if spending.stamps}
 
     def prune(self, window_ms: int, now: Now, *, paged: Collection[str] = ()) -> None:
-        """Forget restarts that no longer count, and bots that left; not those `paged`, whose pages have yet to end."""
+        """Forget restarts that will count no more (see `Spending.pruned`), and bots that left and have none; not those
+        `paged`, whose pages have yet to end.
+        """
         for slug, ledger in self.bots.items():
             if ledger.spending.stamps:
                 self.bots[slug] = replace(ledger, spending=ledger.spending.pruned(window_ms, now))

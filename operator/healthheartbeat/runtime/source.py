@@ -91,8 +91,9 @@ class Source:
 def load(resource: Mapping[str, Any], last: Config | None) -> tuple[Config | None, Refusal | None]:
     """The configuration in force, and why it is not this spec's own.
 
-    A refused spec leaves `last` in force. After a restart there is no last one: then what can be taken of this one is
-    swept, since a fleet that is watched in part is better off than one that is not.
+    A refused spec leaves `last` in force. After a restart there is no last one: then this one is swept where all that
+    is wrong is that bots share a Service, since a fleet that is watched without restarts is better off than one that
+    is not.
     """
     try:
         return config.load(resource), None
@@ -100,5 +101,9 @@ def load(resource: Mapping[str, Any], last: Config | None) -> tuple[Config | Non
         taken = last or config.salvage(resource)
         in_force = "nothing of it can be swept"
         if taken is not None:
-            in_force = "the last good configuration stays in force" if last else "only what is not in doubt is swept"
+            in_force = (
+                "the last good configuration stays in force"
+                if last
+                else "it is swept, and no bot of a shared Service is restarted"
+            )
         return taken, Refusal(code=error.code, words="; ".join(error.messages), in_force=in_force)

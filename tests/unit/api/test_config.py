@@ -190,6 +190,22 @@ def test_two_bots_of_one_service_are_refused_at_config_load() -> None:
     )
 
 
+def test_of_a_spec_with_a_shared_service_every_bot_is_salvaged_and_none_of_that_service_is_restarted() -> None:
+    spec = {"bots": [{"slug": "new", "service": "a"}, {"slug": "a", "autoRestart": True}, {"slug": "b"}]}
+    taken = config.salvage(resource(spec))
+    assert taken is not None
+    assert [(bot.slug, bot.service, bot.auto_restart) for bot in taken.bots] == [
+        ("new", "a", False),
+        ("a", "a", False),
+        ("b", "b", True),
+    ]
+
+
+def test_of_a_spec_in_which_more_is_wrong_nothing_is_salvaged() -> None:
+    spec = {"heartbeatIntervalSeconds": 400, "bots": [{"slug": "a"}, {"slug": "b", "service": "a"}]}
+    assert config.salvage(resource(spec)) is None
+
+
 def test_a_thousand_broken_bots_make_one_readable_message() -> None:
     error = refusal({"bots": [{"slug": "B"}] * 1000})
     assert len(error.messages) == 21

@@ -1,6 +1,8 @@
 """The restart budget's sliding window: decision 19, seed sections 9 and 20."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from healthheartbeat.core.budget import Attempt, Spending, Stamp, restored
 from healthheartbeat.core.clock import Now
@@ -8,6 +10,11 @@ from support.examples import BOOTED_MS, WINDOW_MS, at, spent, stamp
 from support.virtual_time import BORN_MS
 
 SLACK_MS = 35_000
+DAY_MS = 86_400_000
+
+spans = st.integers(0, DAY_MS) | st.integers(0, 5000)
+windows = st.integers(60_000, DAY_MS)
+steps = st.integers(-DAY_MS, DAY_MS)
 
 
 def attempt(ms: int) -> Attempt:
@@ -58,10 +65,42 @@ def test_a_stamp_in_the_future_counts_as_now() -> None:
     assert spent(5000).spent(WINDOW_MS, at(0)) == 1
 
 
-def test_pruning_forgets_what_no_longer_counts_and_nothing_else() -> None:
+def test_pruning_forgets_what_counts_in_no_window_that_a_resource_may_have_and_nothing_else() -> None:
     both = spent(0, 5000).begun(attempt(6000))
-    assert both.pruned(WINDOW_MS, at(WINDOW_MS)) is both
-    assert both.pruned(WINDOW_MS, at(WINDOW_MS + 1)) == spent(5000).begun(attempt(6000))
+    assert both.pruned(WINDOW_MS, at(DAY_MS)) is both
+    assert both.pruned(WINDOW_MS, at(DAY_MS + 1)) == spent(5000).begun(attempt(6000))
+
+
+def test_of_what_no_longer_counts_no_more_is_remembered_than_the_largest_budget_asks_for() -> None:
+    many = spent(*range(0, 40_000, 1000))
+    assert many.pruned(WINDOW_MS, at(WINDOW_MS)) is many, "of what counts, all"
+    assert many.pruned(WINDOW_MS, at(WINDOW_MS + 5000)) == spent(*range(5000, 40_000, 1000))
+    assert many.pruned(WINDOW_MS, at(2 * WINDOW_MS)) == spent(*range(30_000, 40_000, 1000))
+
+
+def test_what_counts_by_one_clock_alone_is_remembered_beside_others() -> None:
+    hour_ms = 3_600_000
+    ahead, behind = Stamp(BORN_MS + hour_ms, BOOTED_MS), Stamp(BORN_MS - hour_ms, BOOTED_MS + 20_000)
+    whole = Spending(stamps=(behind, ahead, *spent(*range(0, 10_000, 1000)).stamps))
+    now = at(2 * hour_ms)
+    assert whole.spent(2 * hour_ms - 20_000, now) == 2
+    assert whole.pruned(60_000, now).spent(2 * hour_ms - 20_000, now) == 2
+
+
+@given(
+    stamps=st.lists(st.tuples(spans, spans), max_size=30),
+    window_ms=windows,
+    later_window_ms=windows,
+    steps_ms=st.tuples(steps, steps),
+)
+def test_no_budget_and_no_window_later_on_allow_more_for_what_was_pruned(
+    stamps: list[tuple[int, int]], window_ms: int, later_window_ms: int, steps_ms: tuple[int, int]
+) -> None:
+    """Whatever the wall clock did between the stamps, and does afterwards."""
+    whole = Spending(stamps=tuple(Stamp(BORN_MS + wall_ms, BOOTED_MS + mono_ms) for wall_ms, mono_ms in stamps))
+    pruned = whole.pruned(window_ms, at(DAY_MS, ahead_ms=steps_ms[0]))
+    later = at(DAY_MS + 1000, ahead_ms=steps_ms[1])
+    assert min(10, pruned.spent(later_window_ms, later)) == min(10, whole.spent(later_window_ms, later))
 
 
 def test_joining_counts_a_stamp_that_both_have_once_and_for_as_long_as_either_would() -> None:

@@ -9,6 +9,7 @@ from support.examples import DOUBT, SICK, WELL, WINDOW_MS, at, bot, down, ledger
 from support.virtual_time import BORN_MS
 
 NAME = "polytraders/production"
+LONGEST_MS = 86_400_000
 PENDING = Attempt(key="a@1", wall_ms=BORN_MS, mono_ms=0, pods=("uid",))
 
 
@@ -44,19 +45,19 @@ def test_an_attempt_under_way_survives_its_bots_leaving() -> None:
     made = resource("a")
     made.set_spending("a", Spending().begun(PENDING))
     made.enrol(registry())
-    made.prune(WINDOW_MS, at(10 * WINDOW_MS))
+    made.prune(WINDOW_MS, at(2 * LONGEST_MS))
     assert made.spending_of("a").pending == PENDING
 
 
-def test_what_no_longer_counts_is_forgotten() -> None:
+def test_what_counts_in_no_window_any_more_is_forgotten() -> None:
     made = resource("a", "b", "thrifty")
     made.set_spending("a", spent(0, 1))
     made.set_spending("b", spent(0))
     made.set_spending("gone", spent(0))
-    made.prune(WINDOW_MS, at(WINDOW_MS))
+    made.prune(WINDOW_MS, at(LONGEST_MS))
     assert made.former == {"gone": spent(0)}
     made.layers["gone"] = "risk"
-    made.prune(WINDOW_MS, at(WINDOW_MS + 1))
+    made.prune(WINDOW_MS, at(LONGEST_MS + 1))
     assert (made.bots["a"].spending, made.bots["b"].spending, made.former) == (spent(1), Spending(), {})
     assert "gone" not in made.layers
 

@@ -42,3 +42,8 @@ def test_two_pods_together_are_one_restart() -> None:
     assert len(decision.victims) == 2
     attempt = restart.attempt(decision, slug=SLUG, sweep_start_ms=BORN_MS, now=at(5))
     assert (attempt.key, attempt.wall_ms, attempt.pods) == (f"{SLUG}@{BORN_MS}", BORN_MS + 5, ("one", "two"))
+
+
+def test_an_attempt_may_be_carried_out_as_late_as_it_is_not_decided_again_and_its_delete_takes() -> None:
+    assert restart.late_delete_ms(30_000, 5000) == 35_000
+    assert restart.late_delete_ms(1000, 5000) == 10_000, "with calls slower than the interval"

@@ -6,11 +6,13 @@ from structlog.typing import EventDict
 
 from healthheartbeat.api.annotations import PAUSE_PREFIX
 from healthheartbeat.api.codes import AlertName
+from healthheartbeat.core.verdict import Verdict
 from support.fake_cluster import Fate, Verb
 from support.made_world import MadeWorld
 from support.watching import INTERVAL_S, SICK, cluster, watching
 
 BEYOND_ALL_DATES = '{"until": "9999-12-31T23:59:59-01:00"}'
+DOWN_A = (AlertName.BOT_DOWN, "a")
 ONE_SERVICE = [{"slug": "a"}, {"slug": "b"}, {"slug": "c", "service": "b"}]
 
 
@@ -26,7 +28,7 @@ async def test_a_registry_that_was_never_read_is_said_and_paged_about(logs: list
     await world.die()
 
 
-async def test_a_refused_spec_found_at_the_start_is_swept_as_far_as_it_is_not_in_doubt() -> None:
+async def test_a_refused_spec_found_at_the_start_is_swept_without_restarts_where_bots_share_a_service() -> None:
     before = await watching(cluster(autoRestart=False))
     before.cluster.answer("a", SICK)
     await before.sweeps(3)
@@ -38,11 +40,36 @@ async def test_a_refused_spec_found_at_the_start_is_swept_as_far_as_it_is_not_in
     after.start()
     await after.sweeps(2)
     assert (AlertName.BOT_DOWN, "a") in after.pages.firing, "nothing is resolved that did not answer"
-    assert after.reports[-1].total_bots == 2
+    assert after.reports[-1].total_bots == 3
     await asyncio.sleep(1)
     assert after.condition("Ready")["status"] == "False"
-    assert after.condition("Ready")["message"].startswith("only what is not in doubt is swept; ")
+    assert after.condition("Ready")["message"].startswith("it is swept, and no bot of a shared Service is restarted; ")
     assert after.condition("BotsHealthy")["status"] == "False"
+    await after.stop()
+
+
+async def test_a_bot_put_ahead_of_another_behind_its_service_ends_no_page_of_it_and_deletes_nothing() -> None:
+    before = await watching(cluster("a", "c", restart={"budget": 1}))
+    before.cluster.crash_loop("a", SICK)
+    await before.sweeps(4)
+    assert len(before.cluster.deletes) == 1
+    before.cluster.deploy("new")
+    before.cluster.set_spec(
+        bots=[{"slug": "new", "service": "a"}, {"slug": "a"}, {"slug": "c"}], restart={"startupGraceSeconds": 0}
+    )
+    await before.sweeps(1)
+    assert DOWN_A in before.pages.firing
+    await before.die()
+    after = MadeWorld(before.cluster, holder="op-2")
+    after.start()
+    await after.sweeps(6)
+    assert DOWN_A in after.pages.published[0].firing
+    assert all(DOWN_A in one.firing for one in after.pages.published)
+    assert [report.registry_removed for report in after.reports] == [()] * 6
+    assert len(before.cluster.deletes) == 1, "nobody's pods are deleted on doubtful evidence"
+    before.cluster.answer("a", Verdict.healthy())
+    await after.sweeps(1)
+    assert DOWN_A not in after.pages.firing
     await after.stop()
 
 

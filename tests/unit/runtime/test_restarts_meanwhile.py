@@ -114,6 +114,18 @@ async def test_a_bot_whose_restarts_were_turned_off_meanwhile_is_not_restarted(p
 
 
 @pytest.mark.parametrize("during", [Verb.LIST, Verb.WRITE])
+async def test_a_bot_that_is_asked_something_else_meanwhile_is_not_restarted_for_what_it_missed(
+    process: Process, during: Verb
+) -> None:
+    def ask_elsewhere() -> None:
+        process.view.registry = registry(bot("a", "uid-a-1", target="elsewhere"))
+
+    assert await changed(process, during, ask_elsewhere) is Action.AWAITING_RESTART
+    assert process.cluster.deletes == []
+    assert process.spending == Spending()
+
+
+@pytest.mark.parametrize("during", [Verb.LIST, Verb.WRITE])
 async def test_a_smaller_budget_holds_at_once(process: Process, during: Verb) -> None:
     def shrink() -> None:
         process.view.policy = policy(budget=0)

@@ -89,6 +89,46 @@ async def test_a_crash_loop_is_restarted_as_often_as_its_budget_says_and_paged_a
     await world.stop()
 
 
+async def test_a_window_made_longer_counts_restarts_that_were_out_of_the_shorter_one() -> None:
+    short, long = ({"budget": 3, "windowSeconds": window_s, "startupGraceSeconds": 0} for window_s in (60, 600))
+    world = await watching(cluster(missedHeartbeatsToAlert=1, heartbeatIntervalSeconds=10, restart=short))
+    world.cluster.crash_loop("a", SICK)
+    await world.sweeps(5)
+    assert len(world.cluster.deletes) == 3
+    world.cluster.answer("a", Verdict.healthy())
+    await world.sweeps(8)
+    assert "restartTimes" not in world.entry("a")
+    world.cluster.set_spec(restart=long)
+    world.cluster.crash_loop("a", SICK)
+    await world.sweeps(5)
+    assert len(world.cluster.deletes) == 3
+    assert world.reports[-1].unhealthy_bots[0].action is Action.BUDGET_EXHAUSTED
+    await asyncio.sleep(1)
+    assert len(world.entry("a")["restartTimes"]) == 3
+    await world.sweeps(60)
+    first, *_, again = [delete.met_s for delete in world.cluster.deletes][:4]
+    assert again - first > 600
+    await world.stop()
+
+
+async def test_its_own_restart_read_again_before_its_outcome_was_written_counts_once(logs: list[EventDict]) -> None:
+    world = await watching(cluster(missedHeartbeatsToAlert=1))
+    await asyncio.sleep(1)
+    world.cluster.answer("a", SICK)
+    world.cluster.doom(Verb.DELETE, Fate.SLOW)
+    await world.cluster.network.next_call(Verb.DELETE)
+    assert "pendingRestart" in world.entry("a")
+    await asyncio.sleep(2)
+    world.sweeper.wake()
+    await asyncio.sleep(1)
+    assert world.cluster.calls[-1][1] is Verb.READ
+    await world.sweeps(1)
+    await asyncio.sleep(1)
+    assert len(world.entry("a")["restartTimes"]) == 1
+    assert not [entry for entry in logs if entry["event"] == "RESTARTS_OF_ANOTHER_PROCESS"]
+    await world.stop()
+
+
 async def test_a_replacement_is_given_its_own_threshold_of_misses() -> None:
     world = await watching(cluster())
     world.cluster.crash_loop("a", SICK)

@@ -6,6 +6,7 @@ import pytest
 from structlog.typing import EventDict
 
 from healthheartbeat.api.codes import Action, AlertName
+from healthheartbeat.api.times import parse_ms
 from healthheartbeat.core.verdict import Verdict
 from support.made_world import MadeWorld
 from support.network import CALL_TIMEOUT_S, Fate, Verb
@@ -90,6 +91,29 @@ async def test_a_crash_at_any_moment_of_a_restart_spends_it_at_most_once_and_nev
     again = await watching(world.cluster, holder="op-2")
     await again.sweeps(5)
     assert len([delete for delete in world.cluster.deletes if not delete.refused]) <= 1
+    await again.stop()
+
+
+@pytest.mark.parametrize(("interval_s", "late_s"), [(10, 10 + 5), (3, 5 + 5)])
+async def test_a_restart_whose_delete_nobody_saw_end_counts_from_as_late_as_it_may_have_been_met(
+    interval_s: int, late_s: int
+) -> None:
+    """Decision 19: decided again after an interval, or a call's timeout of 5 s where that is longer; a DELETE may take
+    another timeout.
+    """
+    restart = {"budget": 1, "windowSeconds": 60}
+    of = cluster(missedHeartbeatsToAlert=1, heartbeatIntervalSeconds=interval_s, restart=restart)
+    world = await watching(of)
+    await asyncio.sleep(1)
+    of.answer("a", SICK)
+    of.doom(Verb.DELETE, Fate.FROZEN)
+    await of.network.next_call(Verb.DELETE)
+    stamped_s = (parse_ms(world.entry("a")["pendingRestart"]["time"]) - BORN_MS) / 1000
+    await world.die()
+    await asyncio.sleep(2)  # it is asked between the end of what is too short and that of what is right
+    again = await watching(of, holder="op-2")
+    await of.network.next_call(Verb.DELETE, timeout_s=200)
+    assert stamped_s + late_s + 60 < now_s() < stamped_s + late_s + 60 + interval_s
     await again.stop()
 
 
