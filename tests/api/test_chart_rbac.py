@@ -14,9 +14,10 @@ from kubernetes.config import new_client_from_config
 from harness.apiserver import ApiServer
 from harness.processes import CommandFailedError, run, until
 from healthheartbeat.adapters.kube.client import KubeClient
+from healthheartbeat.adapters.kube.doubt import apply_conditions
 from healthheartbeat.adapters.kube.kinds import HEALTHHEARTBEATS
-from healthheartbeat.adapters.kube.ready import apply_ready
 from healthheartbeat.api import names
+from healthheartbeat.core import stale_status
 from support import crd
 from support.chart import Chart, kubeconfig_of
 from support.herd import LOADING, PROGRAM, Herd, herd
@@ -191,15 +192,15 @@ async def test_with_its_own_token_the_operator_changes_a_resources_status_and_no
 
 
 async def test_with_its_own_token_the_watchdog_marks_a_status_that_nobody_refreshes(release: Release) -> None:
-    bots, stamp = release.bots, "2026-05-09T12:00:00Z"
-    condition = {"type": "Ready", "status": "Unknown", "reason": "Silent", "message": "", "lastTransitionTime": stamp}
+    bots = release.bots
+    doubted = stale_status.unknown([], reason="Silent", words="", generation=1, wall_ms=1_778_328_000_000)
     release.refused(WATCHDOG, "get", "pods")
     with resource(bots, "stale"):
         release.refused(WATCHDOG, "patch", "hh", "stale", "--type=merge", "-p", '{"spec": {"autoRestart": false}}')
         version = bots.resource("stale")["metadata"]["resourceVersion"]
         async with KubeClient(kubeconfig=release.configs[WATCHDOG], timeout_s=10) as kube:
-            await apply_ready(kube, bots.namespace, "stale", condition, version)
-        assert bots.status("stale")["conditions"][0]["status"] == "Unknown"
+            await apply_conditions(kube, bots.namespace, "stale", doubted, version)
+        assert bots.status("stale")["conditions"] == doubted
 
 
 @pytest.mark.parametrize("words", ["--namespace={namespace} --all", "--namespace={namespace} --name=swept"])

@@ -97,10 +97,15 @@ def test_a_killed_operator_is_paged_about_and_shows_unknown_until_it_is_back(
     shown = scene.apiserver.kubectl("get", "hh", scene.name, "-n", scene.namespace)
     assert "Unknown" in shown
     conditions = scene.apiserver.get_json("hh", scene.name, "-n", scene.namespace)["status"]["conditions"]
-    assert {one["type"] for one in conditions} == {"Ready", "BotsHealthy", "RegistryFresh", "RestartsAllowed"}
+    kinds = ("Ready", "BotsHealthy", "RegistryFresh", "RestartsAllowed")
+    assert {one["type"]: one["status"] for one in conditions} == dict.fromkeys(kinds, "Unknown"), "no gate opens"
     scene.operator.start()
     until(lambda: SILENT not in alertmanager.firing(), what="the page is resolved")
     until(lambda: scene.ready()[0] == "True", what="Ready is True again")
+    conditions = scene.apiserver.get_json("hh", scene.name, "-n", scene.namespace)["status"]["conditions"]
+    assert {one["type"] for one in conditions if one["reason"] == "HEALTH_HEARTBEAT_SILENT"} == set(), (
+        "the operator took all of them back"
+    )
     assert scene.watchdog.alive
 
 

@@ -61,6 +61,7 @@ def test_every_metric_of_the_contract_has_its_name_and_type(metrics: Metrics) ->
             "bot_up": "gauge",
             "budget_exhausted": "counter",
             "last_sweep_timestamp_seconds": "gauge",
+            "status_age_seconds": "gauge",
             "sweep_duration_seconds": "histogram",
             "probe_duration_seconds": "histogram",
             "pages": "counter",

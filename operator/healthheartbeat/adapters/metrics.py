@@ -85,12 +85,14 @@ class Metrics:
         up: Mapping[str, bool],
         deferred: int = 0,
         overrun: bool = False,
+        status_age_s: float | None = None,
     ) -> None:
         """Enter a completed sweep.
 
         `down`: bots at or above the threshold (decision 13). `wall_s`: the sweep's time, Unix seconds. `up`: by slug;
         a bot left out (Unknown, never judged) has no `bot_up` until it is judged: silence never reads as health.
-        `deferred`: bots not polled in time; `overrun`: it ended after the next was due.
+        `deferred`: bots not polled in time; `overrun`: it ended after the next was due. `status_age_s`: since the
+        status was last written.
         """
         if not (series := self._resources.get(resource)):
             return
@@ -99,6 +101,7 @@ class Metrics:
         series.deferred += deferred
         series.overruns += overrun
         series.last_sweep_s = wall_s
+        series.status_age_s = status_age_s
         series.up = dict(up)
         series.sweep_ms.observe(duration_ms)
         series.sweep_s.observe(duration_ms / 1000)

@@ -40,6 +40,7 @@ class Series:
     overruns: int = 0
     deferred: int = 0
     last_sweep_s: float | None = None
+    status_age_s: float | None = None
     sweep_ms: Histogram = field(default_factory=lambda: Histogram(SWEEP_BOUNDS_MS))
     sweep_s: Histogram = field(default_factory=lambda: Histogram(SWEEP_BOUNDS_S))
     probe_s: Histogram = field(default_factory=lambda: Histogram(PROBE_BOUNDS_S))
@@ -73,6 +74,11 @@ _RESOURCE_GAUGES: Final[tuple[tuple[str, str, Callable[[Series], float | None]],
         "last_sweep_timestamp_seconds",
         "Unix time of the last completed sweep; absent before the first.",
         lambda series: series.last_sweep_s,
+    ),
+    (
+        "status_age_seconds",
+        "Seconds since the status was last written, as of the last completed sweep; absent before the first.",
+        lambda series: series.status_age_s,
     ),
 )
 _RESOURCE_HISTOGRAMS: Final[tuple[tuple[str, str, Callable[[Series], Histogram]], ...]] = (

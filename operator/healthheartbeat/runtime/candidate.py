@@ -42,6 +42,13 @@ class Candidate:
         """Who holds the resource's Lease, as far as is known here; empty where there is none."""
         return "" if self._leadership is None else self._leadership.holder
 
+    def lapse(self, mono_ms: int) -> tuple[int, str] | None:
+        """How long a lame duck's Lease was not renewed, in ms, and why; None for who is none."""
+        leadership = self._leadership
+        if leadership is None or leadership.role is not Role.LAME_DUCK or leadership.renewed_ms is None:
+            return None
+        return mono_ms - leadership.renewed_ms, leadership.failure or "no answer"
+
     def wake(self) -> None:
         """Sweep as soon as may be, if sweeping is ours."""
         if self.sweeper is not None:

@@ -37,7 +37,7 @@ class Vitals(Protocol):
         """Why its health is red, for people; empty is green (seed section 27).
 
         Red: a resource without a completed sweep in 2 x its interval, bots not polled, a report not emitted, a registry
-        that failed to load.
+        that failed to load, a status that was not written or a Lease that was not renewed for 2 x the interval.
         """
 
     def ready(self) -> tuple[bool, str]:

@@ -66,6 +66,16 @@ class Leadership:
         """Who held the Lease when it was last read; empty where nobody did."""
         return self._candidacy.seen.holder if self._candidacy.seen else ""
 
+    @property
+    def renewed_ms(self) -> int | None:
+        """When the renewal was sent that it holds the Lease by (monotonic); None where it does not hold it."""
+        return self._candidacy.renewed_ms
+
+    @property
+    def failure(self) -> str:
+        """Why the last try to reach the Lease came to nothing; empty where it did not."""
+        return self._failure
+
     def leads(self) -> bool:
         """Whether it may restart, resolve and write now."""
         return self.role is Role.LEADER

@@ -11,12 +11,13 @@ from typing import Any, Final
 import structlog
 
 from healthheartbeat.adapters.kube.client import KubeClient
+from healthheartbeat.adapters.kube.doubt import apply_conditions
 from healthheartbeat.adapters.kube.errors import ApiError, Conflict, CredentialsError, NotFound
 from healthheartbeat.adapters.kube.json_access import mapping, mappings, text
 from healthheartbeat.adapters.kube.kinds import HEALTHHEARTBEATS
-from healthheartbeat.adapters.kube.ready import apply_ready
 from healthheartbeat.adapters.report_intake import MAX_INTERVAL_MS
 from healthheartbeat.adapters.watchdog_metrics import WatchdogMetrics
+from healthheartbeat.api.codes import AlertName
 from healthheartbeat.core import deadman_alerts, stale_status
 from healthheartbeat.core.clock import Now
 from healthheartbeat.core.deadman import DEFAULT_INTERVAL_MS, DEFAULT_THRESHOLD
@@ -26,7 +27,7 @@ from healthheartbeat.runtime.deadman import Deadman, TooManyError
 
 POLL_S: Final = 10.0
 HURRY_S: Final = 1.0
-"""Between readings at the least, while a resource is silent and its Ready does not say so yet."""
+"""Between readings at the least, while a resource is silent and its conditions do not say so yet."""
 API_TIMEOUT_S: Final = 5.0
 PAGE_SIZE: Final = 20
 """Resources per page of a list: each may hold a thousand bots."""
@@ -108,38 +109,46 @@ class RollCall:
         await self._mark(client, key, metadata, status)
 
     async def _mark(self, client: KubeClient, key: str, metadata: Mapping[str, Any], status: Mapping[str, Any]) -> None:
-        """Set Ready to Unknown where neither we nor the status have heard of a sweep for too long."""
+        """Set the conditions to Unknown where the status says nothing of now: nobody sweeps, or nobody can write it."""
         state, conditions, now = self._deadman.state(key), mappings(status.get("conditions")), self._now()
         if state is None:
             return
+        silence = self._deadman.silence(key)
         seen = self._seen[key] = stale_status.seen(
             self._seen.get(key),
             _identity(mapping(status.get("lastReport"))),
             last=state.last,
             heard_ms=state.heard_ms,
             now_ms=now.mono_ms,
+            silent=silence is not None,
         )
-        silence = self._deadman.silence(key)
-        if silence is None or stale_status.says_silent(conditions):
+        if silence is not None:
+            reason, words = str(AlertName.SILENT), deadman_alerts.silent_words(state, silence)
+        elif seen.not_written(state.interval_ms, now_ms=now.mono_ms):
+            reason, words = stale_status.NOT_WRITTEN, stale_status.not_written_words(key, seen.report)
+        else:
             return
-        if now.mono_ms <= (stale_ms := seen.stale_ms(state.interval_ms)):
+        if stale_status.says(conditions, reason):
+            return
+        if silence is not None and now.mono_ms <= (stale_ms := seen.stale_ms(state.interval_ms)):
             self._owed[key] = stale_ms
             return
-        condition = stale_status.silent_condition(
+        doubted = stale_status.unknown(
             conditions,
+            reason=reason,
+            words=words,
             generation=_whole(metadata.get("generation"), 0),
-            words=deadman_alerts.silent_words(state, silence),
             wall_ms=now.wall_ms,
         )
         namespace, _, name = key.partition("/")
         try:
-            await apply_ready(client, namespace, name, condition, text(metadata.get("resourceVersion")))
+            await apply_conditions(client, namespace, name, doubted, text(metadata.get("resourceVersion")))
         except Conflict:
             self._owed[key] = now.mono_ms  # somebody wrote meanwhile: look again
         except NotFound:
             return
         else:
-            log.warning("READY_UNKNOWN", healthheartbeat=key, reason=condition["message"])
+            log.warning("READY_UNKNOWN", healthheartbeat=key, reason=words)
 
     async def _missing(self, client: KubeClient, namespace: str | None, resources: Sequence[Mapping[str, Any]]) -> None:
         """Take those that are known and not in the list for deleted, once a read of each has said so too."""

@@ -12,6 +12,7 @@ import structlog
 from healthheartbeat.adapters.kube.errors import ApiError, Conflict, NotFound
 
 MAX_TRIES = 4
+NOT_LEADING = "its Lease was not renewed"
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +22,8 @@ class StatusWriter:
 
     `render` makes the whole status from the ledgers, at the moment of writing. `write(status, version)` returns the new
     version. `refresh` reads the resource again after a conflict, takes over what others wrote, and calls `saw`.
-    `may_write`: whether this process leads; a lame duck saves nothing. `failed` is told of saves that came to nothing.
+    `may_write`: whether this process leads; a lame duck saves nothing. `failed` is told of saves that came to nothing,
+    `wrote` of every write that was accepted.
     """
 
     def __init__(
@@ -32,12 +34,14 @@ class StatusWriter:
         refresh: Callable[[], Awaitable[None]],
         may_write: Callable[[], bool] = lambda: True,
         failed: Callable[[str], None] = lambda _words: None,
+        wrote: Callable[[], None] = lambda: None,
     ) -> None:
         self._render = render
         self._write = write
         self._refresh = refresh
         self._may_write = may_write
         self._failed = failed
+        self._wrote = wrote
         self._saving: asyncio.Task[None] | None = None
         self._again = False
         self._version = ""
@@ -48,6 +52,8 @@ class StatusWriter:
         """Goes up at every conflict, and when a read finds another's write: what was decided is decided again."""
         self.writes = 0
         """Successful writes so far; a read that began before the last of them may be older than it."""
+        self.failure = ""
+        """Why the last save came to nothing; empty where it did not."""
 
     def saw(self, version: str, *, writes: int) -> None:
         """A read that began after `writes` of our writes found the resource at `version`."""
@@ -58,6 +64,7 @@ class StatusWriter:
     def save(self) -> None:
         """Write the status beside everything else; what changes during a write goes with the next one."""
         if not self._may_write():
+            self.failure = NOT_LEADING
             return
         self._again = True
         if self._saving is None or self._saving.done():
@@ -80,10 +87,14 @@ class StatusWriter:
             except NotFound:
                 return  # the resource is gone: its reader finds out for itself, and says so
             except ApiError as error:
-                self._failed(str(error))
+                self._fail(str(error))
             except Exception as error:  # a status that cannot be made is said, or nobody would know why it is old
                 log.exception("OPERATOR_FAULT", what="making a status")
-                self._failed(f"the status could not be made: {error!r}")
+                self._fail(f"the status could not be made: {error!r}")
+
+    def _fail(self, words: str) -> None:
+        self.failure = words
+        self._failed(words)
 
     async def flush(self, *, epoch: int | None = None) -> None:
         """Return once a status made after this call has been accepted; those who ask meanwhile share a write.
@@ -112,5 +123,7 @@ class StatusWriter:
                         raise
                     continue
                 self.writes += 1
+                self.failure = ""
+                self._wrote()
                 self._covered = covers
                 return

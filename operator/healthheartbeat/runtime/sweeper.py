@@ -59,6 +59,7 @@ class Sweeper:
             refresh=self._reader.refresh,
             may_write=leads,
             failed=lambda words: self._announcer.said("STATUS_NOT_WRITTEN", reason=words),
+            wrote=self._wrote,
         )
         self._pager = Pager(self.watch, world)
         self.watch.standing = self._pager.standing
@@ -78,11 +79,18 @@ class Sweeper:
         self._kill_switch: bool | None = None
         self.completed: Now | None = None
         """When the last sweep was completed."""
+        self.written_ms = self.began_ms
+        """When the status was last written, or this began (monotonic)."""
 
     @property
     def failure(self) -> str:
         """Why the last attempt to read the resource came to nothing; empty where it did not."""
         return self._reader.failure
+
+    @property
+    def not_written(self) -> str:
+        """Why the status could not be written lately; empty where it could."""
+        return self._writer.failure
 
     def wake(self) -> None:
         """Sweep as soon as may be: the spec changed, or somebody asked for a sweep."""
@@ -215,8 +223,12 @@ class Sweeper:
             },
             deferred=report.deferred_count,
             overrun=overrun,
+            status_age_s=(now.mono_ms - self.written_ms) / 1000,
         )
         self._writer.save()
+
+    def _wrote(self) -> None:
+        self.written_ms = self._world.now().mono_ms
 
     def _note_kill_switch(self, *, active: bool | None) -> None:
         """Decision 24: said when it goes on, or is no longer known to be on; checks go on whatever it is."""
@@ -255,8 +267,7 @@ class Sweeper:
             watch.resource.take_over(restore(self.key, reading.status, slack_ms=slack_ms, now=now))
             watch.adopt_conditions(reading.status)
             self._pager.adopt(ending(self.key, reading.status))
-            if not watch.conditions:
-                self._writer.save()
+            self._writer.save()  # no gate is left open by what an earlier process saw (decision 8)
             self._cold = False
         elif gained := adopt(
             watch.resource,

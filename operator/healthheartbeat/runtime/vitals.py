@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from healthheartbeat.runtime.candidate import Candidate
 from healthheartbeat.runtime.clock import Clock
 from healthheartbeat.runtime.fleet import Fleet
 from healthheartbeat.runtime.reports import Reports
@@ -54,7 +55,8 @@ class Vitals:
         """Why the operator's health is red; empty is green."""
         if not self._started.is_set():
             return [NOT_STARTED]
-        found = [problem for sweeper in self._fleet.sweepers for problem in self._problems(sweeper)]
+        found = [problem for candidate in self._fleet.candidates for problem in self._unled(candidate)]
+        found += [problem for sweeper in self._fleet.sweepers for problem in self._problems(sweeper)]
         return [*found, failure] if (failure := self._watch_failure()) else found
 
     def ready(self) -> tuple[bool, str]:
@@ -64,6 +66,14 @@ class Vitals:
         roles = Counter(candidate.role for candidate in self._fleet.candidates)
         held = ", ".join(f"{role} of {count}" for role, count in sorted(roles.items()))
         return True, f"watching {roles.total()} resources" + (f": {held}" if held else "")
+
+    def _unled(self, candidate: Candidate) -> list[str]:
+        """A lame duck of more than two intervals: an API server that is slow for a moment makes one, too."""
+        lapse, sweeper = candidate.lapse(self._now().mono_ms), candidate.sweeper
+        if lapse is None or sweeper is None or lapse[0] <= 2 * sweeper.watch.policy.interval_ms:
+            return []
+        said = "a lame duck, which restarts, resolves and writes nothing: its Lease was not renewed"
+        return [f"{candidate.key}: {said} for {lapse[0] // 1000} s: {lapse[1]}"]
 
     def _problems(self, sweeper: Sweeper) -> list[str]:
         now, watch = self._now(), sweeper.watch
@@ -78,6 +88,10 @@ class Vitals:
             found.append(f"{sweeper.key}: no sweep was completed within {limit_ms / 1000:g} s")
         if watch.registry.age_ms(now.mono_ms) > limit_ms:
             found.append(f"{sweeper.key}: its registry could not be read: {sweeper.failure or 'no answer'}")
+        if sweeper.not_written and (age_ms := now.mono_ms - sweeper.written_ms) > limit_ms:
+            found.append(
+                f"{sweeper.key}: its status could not be written for {age_ms // 1000} s: {sweeper.not_written}"
+            )
         if watch.report is not None and watch.report.deferred_count:
             found.append(f"{sweeper.key}: {watch.report.deferred_count} bots were not polled in the last sweep")
         return found

@@ -64,7 +64,8 @@ class World:
         if body["metadata"]["resourceVersion"] != found["metadata"]["resourceVersion"]:
             raise Conflict(409, "Conflict", "changed")
         self.patches.append((f"{namespace}/{name}", dict(body["status"])))
-        others = [one for one in found["status"].get("conditions", []) if one["type"] != "Ready"]
+        applied = {one["type"] for one in body["status"]["conditions"]}
+        others = [one for one in found["status"].get("conditions", []) if one["type"] not in applied]
         self.write(f"{namespace}/{name}", conditions=[*others, *body["status"]["conditions"]])
         return found
 
@@ -95,6 +96,7 @@ class World:
         rounds.cancel()
 
 
+KINDS = ("Ready", "BotsHealthy", "RegistryFresh", "RestartsAllowed")
 READY = {"type": "Ready", "status": "True", "reason": "Sweeping", "lastTransitionTime": "2025-05-09T11:00:00Z"}
 HEALTHY = {"type": "BotsHealthy", "status": "True", "reason": "AllAnswered"}
 
@@ -133,7 +135,7 @@ def test_a_spec_that_cannot_be_read_counts_as_the_default(wrong: object) -> None
     run(story())
 
 
-def test_ready_becomes_unknown_once_silence_and_the_status_agree_and_nothing_else_is_written() -> None:
+def test_conditions_become_unknown_once_silence_and_the_status_agree_and_nothing_else_is_written() -> None:
     async def story() -> None:
         world = World()
         world.add(lastReport=report(7), conditions=[HEALTHY, READY])
@@ -145,13 +147,10 @@ def test_ready_becomes_unknown_once_silence_and_the_status_agree_and_nothing_els
         ((key, status),) = world.patches
         assert key == RESOURCE
         assert list(status) == ["conditions"]
-        (condition,) = status["conditions"]
-        assert (condition["type"], condition["status"], condition["reason"]) == (
-            "Ready",
-            "Unknown",
-            "HEALTH_HEARTBEAT_SILENT",
-        )
-        assert condition["observedGeneration"] == 4
+        assert [(one["type"], one["status"], one["reason"]) for one in status["conditions"]] == [
+            (kind, "Unknown", "HEALTH_HEARTBEAT_SILENT") for kind in KINDS
+        ]
+        assert {one["observedGeneration"] for one in status["conditions"]} == {4}
         await world.reading_until(300)
         assert len(world.patches) == 1
 
@@ -172,14 +171,66 @@ def test_a_status_that_is_refreshed_keeps_its_ready_though_no_report_arrives_her
     run(story())
 
 
-def test_a_resource_that_is_heard_keeps_its_ready_however_old_its_status_is() -> None:
+def test_where_reports_arrive_and_nobody_writes_them_the_conditions_become_unknown_too() -> None:
     async def story() -> None:
         world = World()
-        world.add(lastReport=report(1), conditions=[READY])
+        world.add(lastReport=report(1), conditions=[READY, HEALTHY])
         for sequence in range(1, 10):
             world.deadman.hear(beat(sequence), age_ms=0)
             await world.reading_until(30 * sequence)
+            assert bool(world.patches) == (sequence > 4), "longer than any takeover, and no longer than it must be"
+        ((_, status),) = world.patches
+        assert {(one["type"], one["status"], one["reason"]) for one in status["conditions"]} == {
+            (kind, "Unknown", "StatusNotWritten") for kind in KINDS
+        }
+        assert "since the one of 2025-05-09T12:00:30Z" in status["conditions"][0]["message"]
+
+    run(story())
+
+
+def test_one_that_is_written_again_is_left_to_whoever_writes_it() -> None:
+    async def story() -> None:
+        world = World()
+        world.add(conditions=[READY, HEALTHY])
+        for sequence in range(1, 5):
+            world.deadman.hear(beat(sequence), age_ms=0)
+            await world.reading_until(30 * sequence)
+        assert len(world.patches) == 1
+        assert "none was ever" in world.patches[0][1]["conditions"][0]["message"]
+        for sequence in range(5, 12):
+            world.deadman.hear(beat(sequence), age_ms=0)
+            world.write(lastReport=report(sequence), conditions=[READY, HEALTHY])
+            await world.reading_until(30 * sequence)
+        assert len(world.patches) == 1
+
+    run(story())
+
+
+def test_an_outage_of_the_api_server_alone_leaves_the_conditions_to_the_operator_that_comes_back() -> None:
+    async def story() -> None:
+        world = World()
+        world.add(lastReport=report(1), conditions=[READY])
+        for sequence in range(1, 20):
+            world.deadman.hear(beat(sequence), age_ms=0)
+            world.fault = ApiUnavailable(0, "Unavailable", "no answer") if 1 < sequence < 18 else None
+            await world.reading_until(30 * sequence - 1)
+            if sequence == 18:
+                world.write(lastReport=report(sequence))
         assert world.patches == []
+
+    run(story())
+
+
+def test_the_word_of_an_earlier_watchdog_that_changed_ready_alone_is_made_whole() -> None:
+    async def story() -> None:
+        world = World()
+        told = READY | {"status": "Unknown", "reason": "HEALTH_HEARTBEAT_SILENT"}
+        world.add(conditions=[told, HEALTHY])
+        await world.reading_until(80)
+        assert len(world.patches) == 1
+        conditions = {one["type"]: one for one in world.resources[RESOURCE]["status"]["conditions"]}
+        assert conditions["BotsHealthy"]["status"] == "Unknown"
+        assert conditions["Ready"]["lastTransitionTime"] == READY["lastTransitionTime"]
 
     run(story())
 

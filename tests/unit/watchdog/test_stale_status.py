@@ -1,7 +1,7 @@
 """When the watchdog says that a status is no longer refreshed."""
 
 from healthheartbeat.core import stale_status
-from healthheartbeat.core.stale_status import SeenStatus, says_silent, seen, silent_condition
+from healthheartbeat.core.stale_status import NOT_WRITTEN, SeenStatus, not_written_words, says, seen, unknown
 from support.reports import beat
 
 REPORT = ("operator-0_7", 7, 1_746_792_210_000)
@@ -21,33 +21,48 @@ def test_the_age_of_a_report_that_was_heard_is_known() -> None:
     assert seen(None, ("another", 7, 0), last=HEARD, heard_ms=500, now_ms=9_000).since_ms == 9_000
 
 
-def test_ready_becomes_unknown_with_the_time_of_the_transition() -> None:
+def test_a_status_is_not_written_once_it_was_behind_for_longer_than_a_takeover_and_the_sweep_after_it() -> None:
+    behind = seen(None, REPORT, last=beat(8), heard_ms=500, now_ms=9_000)
+    again = seen(behind, REPORT, last=beat(9), heard_ms=30_500, now_ms=39_000)
+    assert again.behind_since_ms == 9_000
+    assert not again.not_written(30_000, now_ms=9_000 + 80_000)
+    assert again.not_written(30_000, now_ms=9_001 + 80_000)
+    assert seen(again, REPORT, last=beat(9), heard_ms=30_500, now_ms=99_000, silent=True).behind_since_ms is None
+    written = seen(again, (*REPORT[:1], 9, REPORT[2]), last=beat(10), heard_ms=60_500, now_ms=69_000)
+    assert written.behind_since_ms == 69_000
+    assert not seen(None, REPORT, last=HEARD, heard_ms=500, now_ms=9_000).not_written(30_000, now_ms=999_000)
+
+
+def test_what_was_not_written_is_said_since_when() -> None:
+    assert "since the one of 2025-05-09T12:03:30Z none was written" in not_written_words("ns/hh", REPORT)
+    assert "none was ever written" in not_written_words("ns/hh", None)
+
+
+def test_every_condition_becomes_unknown_with_the_time_of_its_own_transition() -> None:
+    early, later = "2025-05-09T11:00:00Z", "2025-05-09T11:20:00Z"
     before = [
-        {"type": "BotsHealthy", "status": "True"},
-        {"type": "Ready", "status": "True", "reason": "Sweeping", "lastTransitionTime": "2025-05-09T11:00:00Z"},
+        {"type": "BotsHealthy", "status": "True", "reason": "AllAnswered", "lastTransitionTime": early},
+        {"type": "Ready", "status": "Unknown", "reason": "Starting", "lastTransitionTime": early},
     ]
-    condition = silent_condition(before, generation=4, words="no report", wall_ms=1_746_792_000_000)
-    assert condition == {
+    told = unknown(before, reason="X", words="no report", generation=4, wall_ms=1_746_789_600_000)
+    assert told[0] == {
         "type": "Ready",
         "status": "Unknown",
-        "reason": "HEALTH_HEARTBEAT_SILENT",
+        "reason": "X",
         "message": "no report",
         "observedGeneration": 4,
-        "lastTransitionTime": "2025-05-09T12:00:00Z",
+        "lastTransitionTime": early,
     }
-    assert not says_silent(before)
-    assert says_silent([condition])
-
-
-def test_a_status_that_was_unknown_already_made_no_transition() -> None:
-    before = [
-        {"type": "Ready", "status": "Unknown", "reason": "Starting", "lastTransitionTime": "2025-05-09T11:00:00Z"}
+    assert [(one["type"], one["status"], one["lastTransitionTime"]) for one in told[1:]] == [
+        (kind, "Unknown", later) for kind in ("BotsHealthy", "RegistryFresh", "RestartsAllowed")
     ]
-    assert not says_silent(before)
-    condition = silent_condition(before, generation=1, words="x" * 5000, wall_ms=1_746_792_000_000)
-    assert condition["lastTransitionTime"] == "2025-05-09T11:00:00Z"
-    assert len(condition["message"]) == stale_status.MAX_MESSAGE_LENGTH
+    assert not says(before, "X")
+    assert not says(told[:2], "X")
+    assert says(told, "X")
+    assert not says(told, NOT_WRITTEN)
 
 
-def test_a_status_without_conditions_gets_its_first() -> None:
-    assert silent_condition([], generation=0, words="", wall_ms=0)["lastTransitionTime"] == "1970-01-01T00:00:00Z"
+def test_words_are_as_long_as_a_condition_may_hold() -> None:
+    told = unknown([], reason="X", words="x" * 5000, generation=0, wall_ms=0)
+    assert {len(one["message"]) for one in told} == {stale_status.MAX_MESSAGE_LENGTH}
+    assert told[0]["lastTransitionTime"] == "1970-01-01T00:00:00Z"
