@@ -1,7 +1,8 @@
 """Where the CPU of the whole operator goes, with 97 bots at 1 s: `python -m bench.bench_profile [--seconds N]`.
 
-py-spy looks at the process a thousand times a second and writes down what each thread that computes is in. A look goes
-to the innermost part of the program that is on the stack, a library's frame to whoever called it.
+py-spy looks at the process a thousand times a second and writes down what each thread is in. A look goes to the
+innermost part of the program that is on the stack, a library's frame to whoever called it. Threads that wait are left
+out, and with them what the event loop does in C, which looks the same: it is the Python code, and the calls it makes.
 """
 
 import argparse
@@ -23,14 +24,15 @@ from support import crd
 
 GROUP = "Where the whole operator's CPU goes, 97 bots at 1 s"
 LOOKS_A_SECOND = 1000
-LOOP = "the event loop itself, and what belongs to nobody"
+NOBODY = "what belongs to nobody"
+WAITING = ("Condition.wait (", "EpollSelector.select (", "Runner.run (")
 PARTS = (
     ("probes: sockets, answers, verdicts", ("adapters/probe", "adapters/answer", "adapters/readiness", "core/verdict")),
     ("probes: who is polled, and when", ("runtime/polling", "runtime/sightings")),
     ("Leases", ("runtime/leadership", "runtime/candidate", "adapters/kube/lease", "core/lease")),
     ("status: made and written", ("core/status", "core/bot_entry", "runtime/status_writer", "adapters/kube/status")),
     ("registry: read and compared", ("runtime/reader", "runtime/reading", "runtime/source", "adapters/kube/", "api/")),
-    ("reports and log", ("runtime/reports", "adapters/log", "runtime/announcer")),
+    ("reports and log", ("runtime/reports", "adapters/log", "runtime/announcer", "core/sweep")),
     ("metrics, pages, status page", ("adapters/", "runtime/pager", "core/alerts")),
     ("deciding: ledger, budget, breaker", ("core/", "runtime/sweeper", "runtime/restarts")),
     ("the rest of ours", ("",)),
@@ -40,12 +42,12 @@ PARTS = (
 def part_of(stack: str) -> str:
     """The part that a stack belongs to: frames from the outermost in, parted by semicolons."""
     for frame in reversed(stack.split(";")):
-        if "/healthheartbeat/" in frame:
-            place = frame.rsplit("/healthheartbeat/", 1)[1]
+        place = frame.rpartition("/healthheartbeat/")[2]
+        if place != frame and not place.startswith("cli/"):
             return next(name for name, prefixes in PARTS if place.startswith(prefixes))
         if "/kopf/" in frame:
             return "kopf: watching the resource"
-    return "aiohttp: bytes to and from the API server" if "/aiohttp/" in stack else LOOP
+    return "aiohttp: bytes to and from the API server" if "/aiohttp/" in stack else NOBODY
 
 
 def shares(folded: str) -> dict[str, float]:
@@ -53,7 +55,8 @@ def shares(folded: str) -> dict[str, float]:
     looks: Counter[str] = Counter()
     for line in folded.splitlines():
         stack, _, count = line.rpartition(" ")
-        looks[part_of(stack)] += int(count)
+        if not stack.rpartition(";")[2].startswith(WAITING):
+            looks[part_of(stack)] += int(count)
     return {name: 100 * count / looks.total() for name, count in looks.most_common()}
 
 
