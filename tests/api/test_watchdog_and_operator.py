@@ -12,12 +12,14 @@ import pytest
 from harness.apiserver import ApiServer
 from support import kube_api
 from support.alertmanager import Alertmanager
+from support.api_proxy import proxied
 from support.operators import free_port
 from support.watchdog_process import LATE_S, SILENT, UNWATCHED, Process, Watchdog, closing, until
 
 pytestmark = pytest.mark.usefixtures("alerting")
 
 INTERVAL_S = 2
+CONDITIONS = ("Ready", "BotsHealthy", "RegistryFresh", "RestartsAllowed")
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +30,24 @@ def namespace(apiserver: ApiServer) -> Iterator[str]:
 
 
 class Scene:
-    """A resource without bots to speak of, an operator that sweeps it, and the watchdog."""
+    """A resource without bots to speak of, an operator that sweeps it (by `way`, a kubeconfig), and the watchdog."""
 
-    def __init__(self, apiserver: ApiServer, namespace: str, name: str, folder: Path, alerts_to: str) -> None:
+    def __init__(
+        self,
+        apiserver: ApiServer,
+        namespace: str,
+        name: str,
+        folder: Path,
+        alerts_to: str,
+        *,
+        way: Path | None = None,
+    ) -> None:
         self.apiserver = apiserver
         self.namespace = namespace
         self.name = name
-        api = ["--namespace", namespace, "--kubeconfig", str(apiserver.kubeconfig), "--alertmanager-url", alerts_to]
-        self.watchdog = Watchdog(folder, *api)
+        told = ["--namespace", namespace, "--alertmanager-url", alerts_to]
+        api = [*told, "--kubeconfig", str(way or apiserver.kubeconfig)]
+        self.watchdog = Watchdog(folder, *told, "--kubeconfig", str(apiserver.kubeconfig))
         self.operator, self.standby = (
             Process(
                 folder / log,
@@ -64,8 +76,12 @@ class Scene:
 
     def ready(self) -> tuple[str, str]:
         """Status and reason of the condition Ready, as in the API."""
+        return self.conditions().get("Ready", ("", ""))
+
+    def conditions(self) -> dict[str, tuple[str, str]]:
+        """Status and reason of every condition, by type, as in the API."""
         found = self.apiserver.get_json("hh", self.name, "-n", self.namespace).get("status", {}).get("conditions", [])
-        return next(((one["status"], one["reason"]) for one in found if one["type"] == "Ready"), ("", ""))
+        return {one["type"]: (one["status"], one["reason"]) for one in found}
 
 
 @pytest.fixture
@@ -96,17 +112,35 @@ def test_a_killed_operator_is_paged_about_and_shows_unknown_until_it_is_back(
     until(lambda: scene.ready() == ("Unknown", "HEALTH_HEARTBEAT_SILENT"), what="Ready is Unknown", within_s=25)
     shown = scene.apiserver.kubectl("get", "hh", scene.name, "-n", scene.namespace)
     assert "Unknown" in shown
-    conditions = scene.apiserver.get_json("hh", scene.name, "-n", scene.namespace)["status"]["conditions"]
-    kinds = ("Ready", "BotsHealthy", "RegistryFresh", "RestartsAllowed")
-    assert {one["type"]: one["status"] for one in conditions} == dict.fromkeys(kinds, "Unknown"), "no gate opens"
+    assert scene.conditions() == dict.fromkeys(CONDITIONS, ("Unknown", "HEALTH_HEARTBEAT_SILENT")), "no gate opens"
     scene.operator.start()
     until(lambda: SILENT not in alertmanager.firing(), what="the page is resolved")
     until(lambda: scene.ready()[0] == "True", what="Ready is True again")
-    conditions = scene.apiserver.get_json("hh", scene.name, "-n", scene.namespace)["status"]["conditions"]
-    assert {one["type"] for one in conditions if one["reason"] == "HEALTH_HEARTBEAT_SILENT"} == set(), (
-        "the operator took all of them back"
-    )
+    assert "HEALTH_HEARTBEAT_SILENT" not in {reason for _, reason in scene.conditions().values()}, "all are taken back"
     assert scene.watchdog.alive
+
+
+def test_no_gate_opens_on_a_status_that_nobody_can_write_though_reports_arrive(
+    apiserver: ApiServer, namespace: str, tmp_path: Path, alertmanager: Alertmanager
+) -> None:
+    """As where the operator's Role was lost: it sweeps and pages, and cannot say so in the resource."""
+    with proxied(apiserver, tmp_path) as proxy:
+        scene = Scene(apiserver, namespace, "unwritten", tmp_path, alertmanager.url, way=proxy.kubeconfig)
+        scene.create()
+        with closing(scene.operator, scene.watchdog):
+            try:
+                scene.operator.start()
+                until(lambda: scene.ready()[0] == "True", what="the operator sweeps", within_s=60)
+                scene.watchdog.start()
+                until(lambda: scene.hears() > 0, what="the watchdog hears")
+                proxy.refuse(403, "PATCH", "PUT", "POST")
+                doubted = dict.fromkeys(CONDITIONS, ("Unknown", "StatusNotWritten"))
+                until(lambda: scene.conditions() == doubted, what="all conditions are in doubt", within_s=60)
+                assert "HEALTH_HEARTBEAT_SILENT" not in scene.watchdog.said()
+                proxy.mend()
+                until(lambda: scene.ready()[0] == "True", what="it is written again", within_s=30)
+            finally:
+                scene.delete()
 
 
 def test_a_clean_restart_pages_nobody(scene: Scene) -> None:

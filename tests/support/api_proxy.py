@@ -24,13 +24,15 @@ HOP_BY_HOP = {"transfer-encoding", "content-length", "connection", "host", "auth
 class ApiProxy:
     """HTTP on loopback in front of `apiserver`, as its administrator. `kubeconfig` leads here.
 
-    Set `delay_s` or `status` at any time; a watch under way is cut by `cut`. `calls`: how many came.
+    Set `delay_s` or `status` at any time; a watch under way is cut by `cut`. `calls`: how many came. `methods`: those that
+    `status` is answered to; none are all of them.
     """
 
     apiserver: KubernetesApi
     folder: Path
     delay_s: float = 0.0
     status: int | None = None
+    methods: tuple[str, ...] = ()
     calls: int = 0
     port: int = 0
     _under_way: set["asyncio.Task[object]"] = field(default_factory=set)
@@ -59,14 +61,14 @@ class ApiProxy:
         self.delay_s = delay_s
         self.cut()
 
-    def refuse(self, status: int) -> None:
-        """From now on everything is answered with this status."""
-        self.status = status
+    def refuse(self, status: int, *methods: str) -> None:
+        """From now on everything, or these methods, are answered with this status."""
+        self.status, self.methods = status, methods
         self.cut()
 
     def mend(self) -> None:
         """From now on all is well."""
-        self.delay_s, self.status = 0.0, None
+        self.delay_s, self.status, self.methods = 0.0, None, ()
 
     def cut(self) -> None:
         """Cut everything under way."""
@@ -115,7 +117,7 @@ class ApiProxy:
         self, request: web.BaseRequest, upstream: aiohttp.ClientSession, server: str
     ) -> web.StreamResponse:
         self.calls += 1
-        if self.status is not None:
+        if self.status is not None and (not self.methods or request.method in self.methods):
             if self.status == 404:
                 return web.Response(text="no such backend", status=self.status)
             words = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": self.status}
