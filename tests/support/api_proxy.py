@@ -24,7 +24,7 @@ HOP_BY_HOP = {"transfer-encoding", "content-length", "connection", "host", "auth
 class ApiProxy:
     """HTTP on loopback in front of `apiserver`, as its administrator. `kubeconfig` leads here.
 
-    Set `delay_s` or `status` at any time; a watch under way is cut by `cut`. `calls`: how many came. `methods`: those that
+    Set `delay_s` or `status` at any time; a watch under way is cut by `cut`. `calls`: how many came. `methods`: what
     `status` is answered to; none are all of them.
     """
 
