@@ -1,14 +1,13 @@
 """An Alertmanager as a sink: its v2 API, `POST …/api/v2/alerts` (api.md, "Alerts sent by the operator")."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import aiohttp
 import structlog
 from yarl import URL
 
+from healthheartbeat.adapters import http_date
 from healthheartbeat.adapters.outgoing import open_session
 from healthheartbeat.adapters.page import Page, RefusedError, SinkError, wall_ms
 from healthheartbeat.api.text import clip
@@ -93,13 +92,8 @@ class AlertmanagerSink:
 
     def _set_clock_by(self, date: str) -> None:
         """Take note of an Alertmanager's clock that is far from ours: whether an alert has ended goes by its own."""
-        try:
-            there = parsedate_to_datetime(date)
-        except (ValueError, OverflowError):  # numbers beyond those of a clock
-            return
-        there = there if there.tzinfo else there.replace(tzinfo=UTC)
-        ahead_ms = round(there.timestamp() * 1000) - self._wall_ms()
-        if abs(ahead_ms - self._ahead_ms) > CLOCKS_APART_MS:
+        ahead_ms = http_date.ahead_ms(date, wall_ms=self._wall_ms())
+        if ahead_ms is not None and abs(ahead_ms - self._ahead_ms) > CLOCKS_APART_MS:
             self._ahead_ms = ahead_ms if abs(ahead_ms) > CLOCKS_APART_MS else 0
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from healthheartbeat.adapters.kube.client import KubeClient
 from healthheartbeat.adapters.kube.errors import NotFound
@@ -14,6 +14,9 @@ from healthheartbeat.api.config import Config, ConfigError
 from healthheartbeat.core.registry import Registry
 from healthheartbeat.runtime.clock import Clock
 from healthheartbeat.runtime.reading import Reading, Refusal
+
+CLOCKS_APART_MS: Final = 30_000
+"""Clocks that differ by less are the same: an answer may be 5 s old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Source:
         metadata: Mapping[str, Any] = resource.get("metadata") or {}
         pauses = annotations.pauses(metadata.get("annotations"))
         notes = [f"{slug}: {pause.problem}" for slug, pause in sorted(pauses.items()) if pause.problem]
+        notes += _clock_words(self._client.ahead_ms)
         registry, kill_switch = Registry(bots={}, read_wall_ms=began.wall_ms, read_mono_ms=began.mono_ms), None
         if taken is not None:
             built, (kill_switch, words) = await asyncio.gather(
@@ -86,6 +90,15 @@ class Source:
         if taken.spec.kill_switch is None:
             return None, ""
         return await read_kill_switch(self._client, taken.namespace, taken.spec.kill_switch.config_map)
+
+
+def _clock_words(ahead_ms: int) -> list[str]:
+    """That the API server's clock and ours are far apart: nothing else would tell why bots are misjudged."""
+    if abs(ahead_ms) <= CLOCKS_APART_MS:
+        return []
+    apart = f"{round(abs(ahead_ms) / 1000)} s {'behind' if ahead_ms > 0 else 'ahead of'}"
+    misjudged = "how old a bot's decision is, and how long ago an earlier process restarted it, is misjudged by as much"
+    return [f"this node's clock is {apart} the API server's: {misjudged}; set the clock that is wrong"]
 
 
 def load(resource: Mapping[str, Any], last: Config | None) -> tuple[Config | None, Refusal | None]:

@@ -75,6 +75,11 @@ class KubeClient:
             raise RuntimeError("KubeClient is used outside of its `async with`")
         return self._transport.credentials
 
+    @property
+    def ahead_ms(self) -> int:
+        """How far the API server's clock is ahead of ours, as of its last answer; 0 before any."""
+        return self._transport.ahead_ms if self._transport else 0
+
     async def get(self, kind: Kind, namespace: str | None, name: str, *, timeout_s: float | None = None) -> Object:
         """One object."""
         return await self._call(Call("get", "GET", kind, namespace, name), timeout_s=timeout_s)

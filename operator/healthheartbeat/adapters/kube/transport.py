@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Final
@@ -10,6 +11,7 @@ import aiohttp
 from aiohttp.connector import Connection
 
 from healthheartbeat import __version__
+from healthheartbeat.adapters import http_date
 from healthheartbeat.adapters.kube.credentials import Credentials
 
 READ_BUFFER_BYTES: Final = 2**20
@@ -65,6 +67,9 @@ class Transport:
 
     def __init__(self, credentials: Credentials) -> None:
         self.credentials = credentials
+        self.ahead_ms = 0
+        """How far the API server's clock is ahead of ours, as of its last answer; right to the second."""
+        self._date = ""
         traces = aiohttp.TraceConfig()
         traces.on_request_headers_sent.append(_note)
         traces.freeze()
@@ -110,7 +115,15 @@ class Transport:
             trace_request_ctx=sent,
             middlewares=(_never_again,) if once else (),
         ) as response:
+            self._compare_clocks(response.headers.get("Date", ""))
             return response.status, await response.read()
+
+    def _compare_clocks(self, date: str) -> None:
+        if date == self._date:  # most answers come in the second of the last one
+            return
+        self._date = date
+        ahead_ms = http_date.ahead_ms(date, wall_ms=time.time_ns() // 1_000_000)
+        self.ahead_ms = self.ahead_ms if ahead_ms is None else ahead_ms
 
 
 def _session(connector: aiohttp.TCPConnector, traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
