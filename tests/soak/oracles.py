@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, Final
 
 from support.fake_cluster import Delete
@@ -50,6 +49,20 @@ class Story:
         """Of every report: who missed, and how often in a row."""
         return [{bot["slug"]: bot["miss_count"] for bot in report["unhealthy_bots"]} for report in self.reports]
 
+    def counts(self) -> list[dict[str, set[int]]]:
+        """After every report: what each bot's misses in a row may be. One that a sweep did not judge keeps its own, and
+        reports do not say whom they deferred; whoever is left out here has 0.
+        """
+        known: dict[str, set[int]] = {}
+        after: list[dict[str, set[int]]] = []
+        for report, now in zip(self.reports, self.misses(), strict=True):
+            kept = {slug: counts for slug, counts in known.items() if slug in report["unknown_bots"]}
+            if report["deferred_count"]:
+                kept = {slug: {0, *counts} for slug, counts in known.items()} | kept
+            known = kept | {slug: {count} for slug, count in now.items()}
+            after.append(known)
+        return after
+
 
 def a_report_after_every_sweep(story: Story) -> Iterator[str]:
     """Numbered from 1 without a gap, each on all bots."""
@@ -69,11 +82,11 @@ def a_report_after_every_sweep(story: Story) -> Iterator[str]:
 
 def every_miss_counts(story: Story) -> Iterator[str]:
     """A bot's misses in a row count 1, 2, 3, and only a good answer ends them."""
-    for (earlier, before), (report, now) in pairwise(zip(story.reports, story.misses(), strict=True)):
-        doubtful = set(earlier["unknown_bots"]) | set(report["unknown_bots"])
+    befores = [dict[str, set[int]](), *story.counts()]
+    for report, now, before in zip(story.reports, story.misses(), befores, strict=False):
         for slug, count in now.items():
-            if slug not in doubtful and count != before.get(slug, 0) + 1:
-                yield f"report {report['sequence']}: {slug} has missed {count}, after {before.get(slug, 0)}"
+            if count - 1 not in (counts := before.get(slug, {0})):
+                yield f"report {report['sequence']}: {slug} has missed {count}, after {sorted(counts)}"
 
 
 def nobody_silent_is_healthy(story: Story) -> Iterator[str]:
@@ -107,11 +120,11 @@ def the_budget_is_kept(story: Story) -> Iterator[str]:
 
 def nobody_is_restarted_without_evidence(story: Story) -> Iterator[str]:
     """Whoever is restarted has missed as often as the threshold says, in sweeps up to that moment."""
-    misses = story.misses()
+    after = story.counts()
     for slug, at_ms in story.deletes:
         counts = [
-            now.get(slug, 0)
-            for report, now in zip(story.reports, misses, strict=True)
+            max(now.get(slug, {0}))
+            for report, now in zip(story.reports, after, strict=True)
             if at_ms - 2 * story.interval_ms <= report["fired_at_ms"] <= at_ms
         ]
         if max(counts, default=0) < THRESHOLD:

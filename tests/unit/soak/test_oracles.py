@@ -73,6 +73,15 @@ def test_a_bot_that_no_report_counts_is_found() -> None:
     assert found(told) == {oracles.a_report_after_every_sweep}
 
 
+def test_a_bot_that_a_sweep_deferred_keeps_its_count() -> None:
+    told = story()
+    told.reports[5] |= {"healthy_count": BOTS - 1, "unhealthy_count": 0, "deferred_count": 1, "unhealthy_bots": []}
+    told.reports[6]["unhealthy_bots"][0]["miss_count"] = 4
+    assert oracles.every_miss_counts not in found(told)
+    told.reports[6]["unhealthy_bots"][0]["miss_count"] = 3
+    assert oracles.every_miss_counts in found(told)
+
+
 def test_a_miss_that_was_not_counted_is_found() -> None:
     told = story()
     told.reports[6]["unhealthy_bots"][0]["miss_count"] = 4
