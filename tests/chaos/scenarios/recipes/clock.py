@@ -46,10 +46,10 @@ def clock_step(play: Play) -> None:
     packages.ensure(PACKAGE, play.account.inject)
     clock = WallClock(play.folder)
     bots = play.bots
-    bots.start(SLUG, flags=("--mode", "fail", "--after", "3"))
+    bots.start(SLUG, flags=("--mode", "fail", "--after", "6"))
     operator = play.operator(env=clock.environment)
     restart = {"budget": BUDGET, "windowSeconds": WINDOW_S}
-    words = f"{SLUG} crash-loops: each of its pods works for 3 s and then answers 503"
+    words = f"{SLUG} crash-loops: each of its pods works for 6 s and then answers 503"
     play.inject(words, lambda: bots.watch({"slug": SLUG}, missedHeartbeatsToAlert=2, restart=restart))
     play.expect(f"a budget of {BUDGET} is exhausted", lambda: bots.bot(SLUG).get("action") == "budget_exhausted")
     play.expect_pages(SLUG, BOT_DOWN, EXHAUSTED)
