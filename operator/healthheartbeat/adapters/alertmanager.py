@@ -8,6 +8,7 @@ import structlog
 from yarl import URL
 
 from healthheartbeat.adapters import http_date
+from healthheartbeat.adapters.http_date import CLOCKS_APART_MS
 from healthheartbeat.adapters.outgoing import open_session
 from healthheartbeat.adapters.page import Page, RefusedError, SinkError, wall_ms
 from healthheartbeat.api.text import clip
@@ -17,8 +18,6 @@ MAX_ANSWER_BYTES: Final = 4096
 MAX_WORDS: Final = 200
 _REFUSALS: Final = frozenset({400, 413, 422})
 """Statuses by which a server refuses what was sent, rather than us or everybody."""
-CLOCKS_APART_MS: Final = 30_000
-"""Clocks that differ by less are the same; an alert lives for minutes."""
 MOST_APART_MS: Final = 24 * 3_600_000
 """A Date that is further off moves no time of a page: a page that nobody ends would stand for as much longer."""
 _LONG_OVER: Final = format_ms(1000)

@@ -2,6 +2,10 @@
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import Final
+
+CLOCKS_APART_MS: Final = 30_000
+"""Clocks that differ by less are the same: a Date has whole seconds, an answer may be 5 s old, alerts live minutes."""
 
 
 def ahead_ms(date: str, *, wall_ms: int) -> int | None:

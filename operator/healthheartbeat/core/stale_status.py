@@ -5,8 +5,9 @@ All of them, as Kubernetes does with a node that is not heard of: what nobody lo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
+from healthheartbeat.api.status import ConditionType
 from healthheartbeat.api.text import clip
 from healthheartbeat.api.times import format_s
 from healthheartbeat.core.conditions import MAX_MESSAGE_LENGTH
@@ -14,7 +15,7 @@ from healthheartbeat.core.heartbeat import Heartbeat
 
 STATUS_SLACK_MS: Final = 5_000
 TAKEOVER_MS: Final = 20_000
-CONDITION_TYPES: Final = ("Ready", "BotsHealthy", "RegistryFresh", "RestartsAllowed")
+CONDITION_TYPES: Final = get_args(ConditionType)
 NOT_WRITTEN: Final = "StatusNotWritten"
 """Reason of conditions in a status that whoever sweeps cannot write."""
 

@@ -150,14 +150,13 @@ def restore(name: str, status: Mapping[str, Any], *, slack_ms: int, now: Now) ->
     for slug, entry in entries(status):
         spent = restored_spending(entry, slack_ms=slack_ms, now=now)
         spendings[slug] = spendings[slug].joined(spent) if slug in spendings else spent
+        resource.layers.setdefault(slug, str(entry.get("layer") or ""))
     last_sweep_ms = _instant(status.get("lastSweepTime"))
     for entry in _mappings(status.get("bots")):
         if named := _slug(entry):
             resource.put(_restored_bot(named, entry, last_sweep_ms, spending=spendings[named]))
             resource.layers[named] = str(entry.get("layer") or "")
     resource.former = {slug: spent for slug, spent in spendings.items() if slug not in resource.bots}
-    for slug, entry in entries(status):
-        resource.layers.setdefault(slug, str(entry.get("layer") or ""))
     resource.firing = _alert_names(status.get("firing")) - BOT_ALERTS
     return resource
 
@@ -172,11 +171,16 @@ def ending(name: str, status: Mapping[str, Any]) -> ResourceLedger:
     return resource
 
 
-def entries(status: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """Every entry of the status that may hold restarts, by slug: bots of the registry, and those that left it."""
+def entries(
+    status: Mapping[str, Any], *, telling: frozenset[str] | None = None
+) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """Every entry of the status that may hold restarts, by slug: bots of the registry, and those that left it.
+
+    `telling`: only entries with any of these fields.
+    """
     for field in ("bots", "formerBots"):
         for entry in _mappings(status.get(field)):
-            if slug := _slug(entry):
+            if (telling is None or not telling.isdisjoint(entry)) and (slug := _slug(entry)):
                 yield slug, entry
 
 

@@ -69,6 +69,5 @@ class Inheritance:
 def _written(status: Mapping[str, Any]) -> Written:
     return [
         (slug, {field: entry[field] for field in SPENT & entry.keys()})
-        for slug, entry in entries(status)
-        if not SPENT.isdisjoint(entry)
+        for slug, entry in entries(status, telling=SPENT)
     ]

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
+from healthheartbeat.adapters.http_date import CLOCKS_APART_MS
 from healthheartbeat.adapters.kube.client import KubeClient
 from healthheartbeat.adapters.kube.errors import NotFound
 from healthheartbeat.adapters.kube.kill_switch import read_kill_switch
@@ -14,9 +15,6 @@ from healthheartbeat.api.config import Config, ConfigError
 from healthheartbeat.core.registry import Registry
 from healthheartbeat.runtime.clock import Clock
 from healthheartbeat.runtime.reading import Reading, Refusal
-
-CLOCKS_APART_MS: Final = 30_000
-"""Clocks that differ by less are the same: an answer may be 5 s old."""
 
 
 @dataclass(frozen=True, slots=True)
