@@ -12,19 +12,13 @@ from support.crd import apply, resource
 TIME = "2026-05-09T12:00:00Z"
 
 
+def patch(api: KubernetesApi, namespace: str, body: dict[str, Any], *words: str) -> None:
+    argv = ("patch", "hh", "production", "-n", namespace, "--type=merge", "--patch-file=/dev/stdin", *words)
+    api.kubectl(*argv, text=json.dumps(body))
+
+
 def write_status(api: KubernetesApi, namespace: str, status: dict[str, Any]) -> None:
-    patch = json.dumps({"status": status})
-    api.kubectl(
-        "patch",
-        "hh",
-        "production",
-        "-n",
-        namespace,
-        "--subresource=status",
-        "--type=merge",
-        "--patch-file=/dev/stdin",
-        text=patch,
-    )
+    patch(api, namespace, {"status": status}, "--subresource=status")
 
 
 def test_kubectl_get_prints_the_columns(api: KubernetesApi, namespace: str) -> None:
@@ -51,27 +45,9 @@ def test_kubectl_get_prints_the_columns(api: KubernetesApi, namespace: str) -> N
 
 def test_writing_the_status_changes_nothing_else_and_the_reverse(api: KubernetesApi, namespace: str) -> None:
     apply(api, {}, "-n", namespace)
-    api.kubectl(
-        "patch",
-        "hh",
-        "production",
-        "-n",
-        namespace,
-        "--subresource=status",
-        "--type=merge",
-        "-p",
-        '{"spec":{"autoRestart":false},"metadata":{"annotations":{"a":"b"}},"status":{"totalBots":1}}',
-    )
-    api.kubectl(
-        "patch",
-        "hh",
-        "production",
-        "-n",
-        namespace,
-        "--type=merge",
-        "-p",
-        '{"spec":{"autoRestart":true},"status":{"totalBots":2}}',
-    )
+    everything = {"spec": {"autoRestart": False}, "metadata": {"annotations": {"a": "b"}}, "status": {"totalBots": 1}}
+    patch(api, namespace, everything, "--subresource=status")
+    patch(api, namespace, {"spec": {"autoRestart": True}, "status": {"totalBots": 2}})
     stored = api.get_json("hh", "production", "-n", namespace)
     assert stored["spec"]["autoRestart"] is True
     assert "a" not in stored["metadata"].get("annotations", {})

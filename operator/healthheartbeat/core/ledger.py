@@ -184,8 +184,9 @@ def _streaks(ledger: BotLedger, bot: Bot, verdicts: Mapping[str, Verdict]) -> Ma
             if before is not None:
                 streaks[pod.uid] = before
         elif verdict.outcome is Outcome.MISS:
-            goes_on = before is not None and before.same_question(pod, bot.target)
-            earlier, barred = (before.misses, before.barred) if before and goes_on else (0, "")
+            earlier, barred = 0, ""
+            if before is not None and before.same_question(pod, bot.target):
+                earlier, barred = before.misses, before.barred
             streaks[pod.uid] = PodLedger(
                 misses=earlier + 1,
                 reason=verdict.reason,
