@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from healthheartbeat.adapters.kube.pieces import at_once
 from healthheartbeat.adapters.kube.registry_build import Built, build, claims_of_others, join
 from healthheartbeat.api.config import Config
 from healthheartbeat.core.clock import Now
@@ -22,8 +23,10 @@ def built(
     siblings: list[dict[str, Any]] | None = None,
 ) -> Built:
     """The registry of these objects. `created_ms`: of pods by UID; `siblings`: the namespace's other resources."""
-    joined = join(config, services, slices)
-    return build(joined, claims=claims_of_others(joined, siblings or []), pod_created_ms=created_ms or {}, now=NOW)
+    joined = at_once(join(config, services, slices))
+    return at_once(
+        build(joined, claims=claims_of_others(joined, siblings or []), pod_created_ms=created_ms or {}, now=NOW)
+    )
 
 
 def bot_a(*slices: dict[str, Any], created_ms: Mapping[str, int] | None = None, **options: Any) -> Bot:

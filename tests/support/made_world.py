@@ -8,6 +8,7 @@ from typing import Any
 
 from healthheartbeat.adapters.kube import registry_build
 from healthheartbeat.adapters.kube.errors import ApiUnavailable, Conflict, Forbidden, NotFound
+from healthheartbeat.adapters.kube.pieces import at_once
 from healthheartbeat.adapters.kube.pods import DeleteOutcome, DeleteResult
 from healthheartbeat.adapters.metrics import Metrics
 from healthheartbeat.api.annotations import pauses
@@ -261,5 +262,5 @@ def _registry(config: Config | None, cluster: FakeCluster, now: Now) -> Registry
     """What the real operator makes of the cluster's Services and EndpointSlices."""
     if config is None:
         return Registry(bots={}, read_wall_ms=now.wall_ms, read_mono_ms=now.mono_ms)
-    joined = registry_build.join(config, cluster.services(), cluster.endpoint_slices())
-    return registry_build.build(joined, claims={}, pod_created_ms={}, now=now).registry
+    joined = at_once(registry_build.join(config, cluster.services(), cluster.endpoint_slices()))
+    return at_once(registry_build.build(joined, claims={}, pod_created_ms={}, now=now)).registry

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - arithmetic without a zone, so that the year 9999 with an offset cannot overflow
@@ -29,6 +30,7 @@ def parse_ms(text: str) -> int:
     return since_epoch // _MILLISECOND + int((fraction or "0").ljust(3, "0")[:3])
 
 
+@lru_cache(maxsize=4096)  # each sweep's status tells since when the silent are silent, a whole fleet perhaps
 def format_ms(ms: int) -> str:
     """`2026-05-09T12:00:00.123Z`, as in `status.bots[].restartTimes`."""
     return f"{_at(ms):%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"

@@ -41,6 +41,11 @@ class Spending:
     stamps: tuple[Stamp, ...] = ()
     pending: Attempt | None = None
 
+    @property
+    def is_nothing(self) -> bool:
+        """Most bots' by far: none known, and none under way."""
+        return not self.stamps and self.pending is None
+
     def within(self, window_ms: int, now: Now) -> tuple[Stamp, ...]:
         """The stamps that still count: those that not both clocks have carried past the window.
 

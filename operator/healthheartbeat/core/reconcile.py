@@ -6,7 +6,7 @@ from typing import Any
 
 from healthheartbeat.core.clock import Now
 from healthheartbeat.core.resource import ResourceLedger
-from healthheartbeat.core.status import entries, restored_spending
+from healthheartbeat.core.status import TELL_OF_RESTARTS, entries, restored_spending
 
 
 def adopt(
@@ -24,7 +24,7 @@ def adopt(
     attempt under way counts as late as it may be carried out (`slack_ms` after it was stamped).
     """
     gained = []
-    for slug, entry in entries(status):
+    for slug, entry in entries(status, telling=TELL_OF_RESTARTS):
         ours = resource.spending_of(slug)
         theirs = restored_spending(entry, slack_ms=slack_ms, now=now, known=known)
         held = {stamp.wall_ms for stamp in ours.stamps}

@@ -23,6 +23,9 @@ BOT_ALERTS = frozenset(
     {AlertName.BOT_DOWN, AlertName.RESTART_BUDGET_EXHAUSTED, AlertName.BOT_UNKNOWN, AlertName.RESTART_STUCK}
 )
 
+TELL_OF_RESTARTS = frozenset({"restartTimes", "pendingRestart"})
+"""The fields of an entry that tell of restarts."""
+
 LATEST_MS = parse_ms("9999-12-31T00:00:00Z")
 ENDLESS = "9999-12-31T23:59:59.000Z"
 """How the status writes a pause without end: later than any time, and still a time to programs that compare."""
@@ -35,19 +38,23 @@ def bot_entry(
 
     `standing`: names of its alerts that some sink may show, firing or not.
     """
-    entry: dict[str, Any] = {"slug": ledger.slug, "state": str(ledger.state), "missCount": ledger.miss_count}
-    if ledger.last_seen_ms is not None and ledger.state is not BotState.HEALTHY:
+    state = ledger.state
+    entry: dict[str, Any] = {"slug": ledger.slug, "state": str(state), "missCount": ledger.miss_count}
+    if ledger.last_seen_ms is not None and state is not BotState.HEALTHY:
         entry["lastSeenTime"] = format_ms(ledger.last_seen_ms)
-    words = {
-        "layer": layer,
-        "seenAs": ledger.seen_as,
-        "reason": str(ledger.reason or ""),
-        "message": clip(ledger.message, MAX_MESSAGE_LENGTH),
-        "action": str(ledger.action or ""),
-        "actionReason": clip(ledger.action_reason, MAX_MESSAGE_LENGTH),
-    }
-    entry.update((key, value) for key, value in words.items() if value)
-    entry.update(spending_entry(ledger.spending, policy=policy, now=now))
+    words = (
+        ("layer", layer),
+        ("seenAs", ledger.seen_as),
+        ("reason", ledger.reason),
+        ("message", ledger.message),
+        ("action", ledger.action),
+        ("actionReason", ledger.action_reason),
+    )
+    for field, said in words:
+        if said:
+            entry[field] = clip(str(said), MAX_MESSAGE_LENGTH)
+    if not ledger.spending.is_nothing:
+        entry.update(spending_entry(ledger.spending, policy=policy, now=now))
     if pause is not None and pause.active(now.wall_ms):
         entry["restartPausedUntil"] = ENDLESS if pause.until_ms is None else format_ms(pause.until_ms)
     if ledger.firing:
@@ -127,7 +134,7 @@ def render_counts(resource: ResourceLedger, *, policy: Policy, now: Now) -> dict
     """The counts of the status, for columns and gates."""
     states = [ledger.state for ledger in resource.bots.values()]
     healthy = states.count(BotState.HEALTHY)
-    spendings = (ledger.spending for ledger in resource.bots.values())
+    spendings = (ledger.spending for ledger in resource.bots.values() if not ledger.spending.is_nothing)
     return {
         "totalBots": len(states),
         "healthyBots": healthy,

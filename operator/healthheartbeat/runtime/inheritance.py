@@ -10,13 +10,11 @@ from typing import Any
 from healthheartbeat.api.spec import MAX_INTERVAL_S
 from healthheartbeat.core.budget import Spending, together
 from healthheartbeat.core.restart import late_delete_ms
-from healthheartbeat.core.status import entries, restored_spending
+from healthheartbeat.core.status import TELL_OF_RESTARTS, entries, restored_spending
 from healthheartbeat.runtime.clock import Clock
 
 LATE_DELETE_MS = late_delete_ms(1000 * MAX_INTERVAL_S, 5000)
 """Longest interval and a call's timeout: so long after its stamp an attempt that nobody settled may have happened."""
-
-SPENT = frozenset({"restartTimes", "pendingRestart"})
 
 Key = tuple[str, str]
 Written = Sequence[tuple[str, Mapping[str, Any]]]
@@ -68,6 +66,6 @@ class Inheritance:
 
 def _written(status: Mapping[str, Any]) -> Written:
     return [
-        (slug, {field: entry[field] for field in SPENT & entry.keys()})
-        for slug, entry in entries(status, telling=SPENT)
+        (slug, {field: entry[field] for field in TELL_OF_RESTARTS & entry.keys()})
+        for slug, entry in entries(status, telling=TELL_OF_RESTARTS)
     ]

@@ -1,7 +1,6 @@
 """One call to the API server, and all that may become of it."""
 
 import asyncio
-import gc
 import socket
 from typing import Any
 
@@ -268,18 +267,6 @@ async def test_a_client_is_used_within_its_context_or_not_at_all(api: FakeApi) -
         await client.get(PODS, "ns", "pod")
     with pytest.raises(RuntimeError, match="outside"):
         assert client.credentials
-
-
-async def test_decoding_leaves_the_collection_of_garbage_as_it_was(api: FakeApi) -> None:
-    async with api.client() as client:
-        await client.get(PODS, "ns", "pod")
-        assert gc.isenabled()
-        gc.disable()
-        try:
-            await client.get(PODS, "ns", "pod")
-            assert not gc.isenabled()
-        finally:
-            gc.enable()
 
 
 async def test_credentials_are_read_again_once_for_all_who_wait(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:

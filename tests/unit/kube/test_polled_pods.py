@@ -2,6 +2,7 @@
 
 import pytest
 
+from healthheartbeat.adapters.kube.pieces import at_once
 from healthheartbeat.adapters.kube.registry_build import join
 from support.built_bots import NOW, ONE, bot_a, built, polled
 from support.objects import configuration, endpoint, endpoint_slice, service
@@ -62,14 +63,16 @@ def test_unready_pods_are_polled_however_young_where_none_is_ready() -> None:
 
 
 def test_only_the_age_of_unready_pods_beside_a_ready_one_is_asked_for() -> None:
-    joined = join(
-        configuration(bots=[{"slug": "a"}, {"slug": "b"}]),
-        [service("a"), service("b"), service("stranger")],
-        [
-            endpoint_slice("a", endpoint("a1", "10.0.0.1"), endpoint("a2", "10.0.0.2", ready=False)),
-            endpoint_slice("b", endpoint("b1", "10.0.0.3", ready=False)),
-            endpoint_slice("stranger", endpoint("c1", "10.0.0.4"), endpoint("c2", "10.0.0.5", ready=False)),
-        ],
+    joined = at_once(
+        join(
+            configuration(bots=[{"slug": "a"}, {"slug": "b"}]),
+            [service("a"), service("b"), service("stranger")],
+            [
+                endpoint_slice("a", endpoint("a1", "10.0.0.1"), endpoint("a2", "10.0.0.2", ready=False)),
+                endpoint_slice("b", endpoint("b1", "10.0.0.3", ready=False)),
+                endpoint_slice("stranger", endpoint("c1", "10.0.0.4"), endpoint("c2", "10.0.0.5", ready=False)),
+            ],
+        )
     )
     assert joined.unready_beside_ready() == {"uid-a2": "a2"}
 

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
 
 from healthheartbeat.adapters.kube.json_access import mapping, mappings, port_number, text
+from healthheartbeat.adapters.kube.pieces import Pieces
 
 SERVICE_LABEL: Final = "kubernetes.io/service-name"
 
@@ -39,7 +40,7 @@ class Endpoints:
 NOTHING: Final = Endpoints({})
 
 
-def by_service(slices: Iterable[Mapping[str, Any]], namespace: str) -> dict[str, Endpoints]:
+def by_service(slices: Iterable[Mapping[str, Any]], namespace: str) -> Pieces[dict[str, Endpoints]]:
     """The endpoints of every Service of `namespace`, by its name.
 
     A pod that several slices list (two address families, a slice being split) is one pod: terminating if any says so,
@@ -48,6 +49,7 @@ def by_service(slices: Iterable[Mapping[str, Any]], namespace: str) -> dict[str,
     entries: dict[str, list[Endpoint]] = {}
     foreign: dict[str, int] = {}
     for piece in slices:
+        yield
         service = text(mapping(mapping(piece.get("metadata")).get("labels")).get(SERVICE_LABEL))
         if not service:
             continue
@@ -59,7 +61,11 @@ def by_service(slices: Iterable[Mapping[str, Any]], namespace: str) -> dict[str,
                 foreign[service] = foreign.get(service, 0) + 1
             else:
                 found.append(endpoint)
-    return {service: _merged(found, foreign.get(service, 0)) for service, found in entries.items()}
+    merged: dict[str, Endpoints] = {}
+    for service, found in entries.items():
+        yield
+        merged[service] = _merged(found, foreign.get(service, 0))
+    return merged
 
 
 def _merged(entries: Iterable[Endpoint], foreign: int) -> Endpoints:

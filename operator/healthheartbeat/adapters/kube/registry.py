@@ -13,6 +13,7 @@ from healthheartbeat.adapters.kube.errors import ApiError, NotFound
 from healthheartbeat.adapters.kube.json_access import mapping, text
 from healthheartbeat.adapters.kube.kinds import ENDPOINT_SLICES, HEALTHHEARTBEATS, PODS, SERVICES
 from healthheartbeat.adapters.kube.listing import Listing
+from healthheartbeat.adapters.kube.pieces import in_turns
 from healthheartbeat.adapters.kube.registry_build import Built, build, claims_of_others, join
 from healthheartbeat.api import times
 from healthheartbeat.api.config import Config
@@ -23,7 +24,8 @@ log = structlog.get_logger(__name__)
 SIBLINGS_MAX_AGE_S: Final = 10.0
 """How long the other resources of a namespace are taken as read: each carries the status of up to 1000 bots, so that
 ten resources reading all ten at every sweep would cost more than everything else. They only ever refuse restarts."""
-RESOURCE_PAGE_SIZE: Final = 20
+RESOURCE_PAGE_SIZE: Final = 5
+"""Each may be 400 KB, and a page is decoded in one turn of the loop."""
 MAX_AGE_READS: Final = 8
 """Pods asked for their age at once."""
 
@@ -87,14 +89,12 @@ class RegistryReader:
             registry = replace(known.built.registry, read_wall_ms=now.wall_ms, read_mono_ms=now.mono_ms)
             return replace(known.built, registry=registry)
         async with self._decoding:
-            joined = join(config, await snapshot.services.objects(), await snapshot.slices.objects())
+            services, slices = await snapshot.services.objects(), await snapshot.slices.objects()
+            joined = await in_turns(join(config, services, slices))
         unready = joined.unready_beside_ready()
-        built = build(
-            joined,
-            claims=claims_of_others(joined, snapshot.siblings),
-            pod_created_ms=await self._ages(config, unready),
-            now=now,
-        )
+        claims = claims_of_others(joined, snapshot.siblings)
+        ages = await self._ages(config, unready)
+        built = await in_turns(build(joined, claims=claims, pod_created_ms=ages, now=now))
         if unready:
             self._built.pop(config.resource, None)
         else:

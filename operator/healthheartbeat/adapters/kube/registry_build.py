@@ -8,6 +8,7 @@ from typing import Any
 from healthheartbeat.adapters.kube import endpoints, roll, service_ports
 from healthheartbeat.adapters.kube.endpoints import Endpoint, Endpoints
 from healthheartbeat.adapters.kube.json_access import mapping, text, texts
+from healthheartbeat.adapters.kube.pieces import Pieces
 from healthheartbeat.adapters.kube.service_ports import NamedPort, NoPort
 from healthheartbeat.api import names
 from healthheartbeat.api.config import BotSettings, Config
@@ -44,16 +45,14 @@ class Join:
         return unready
 
 
-def join(config: Config, services: Iterable[RawObject], slices: Iterable[RawObject]) -> Join:
+def join(config: Config, services: Iterable[RawObject], slices: Iterable[RawObject]) -> Pieces[Join]:
     """Join what was read in the namespace of `config`. Nothing that the raw objects may hold raises."""
     by_name = {text(mapping(service.get("metadata")).get("name")): service for service in services}
     by_name.pop("", None)
-    return Join(
-        config=config,
-        roll=roll.call_roll(config, by_name),
-        services=by_name,
-        endpoints=endpoints.by_service(slices, config.namespace),
-    )
+    behind = yield from endpoints.by_service(slices, config.namespace)
+    called = roll.call_roll(config, by_name)
+    yield
+    return Join(config=config, roll=called, services=by_name, endpoints=behind)
 
 
 def claims_of_others(joined: Join, resources: Iterable[RawObject]) -> dict[str, str]:
@@ -66,7 +65,7 @@ def claims_of_others(joined: Join, resources: Iterable[RawObject]) -> dict[str, 
     return claims
 
 
-def build(joined: Join, *, claims: Mapping[str, str], pod_created_ms: Mapping[str, int], now: Now) -> Built:
+def build(joined: Join, *, claims: Mapping[str, str], pod_created_ms: Mapping[str, int], now: Now) -> Pieces[Built]:
     """The registry.
 
     `claims`: see `claims_of_others`. `pod_created_ms`: creation times by UID, where known (see
@@ -75,6 +74,7 @@ def build(joined: Join, *, claims: Mapping[str, str], pod_created_ms: Mapping[st
     bots: dict[str, Bot] = {}
     problems = list(joined.roll.problems)
     for slug, settings in joined.roll.bots.items():
+        yield
         bot, words = _bot(joined, settings, claims, pod_created_ms, now)
         bots[slug] = bot
         problems.extend(words)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import aiohttp
+import orjson
 from aiohttp.connector import Connection
 
 from healthheartbeat import __version__
@@ -62,6 +63,14 @@ class _Fresh(aiohttp.TCPConnector):
         await asyncio.sleep(0)  # they end in the loop's next turn
 
 
+def encoded(body: object) -> bytes:
+    """JSON, fast: the status of a thousand bots is one piece, and the loop waits while it is put into words."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # half a surrogate pair, out of what a bot said: JSON can write it, and the API server mends it
+        return json.dumps(body, separators=(",", ":")).encode()
+
+
 class Transport:
     """Sessions made from one reading of the credentials."""
 
@@ -107,7 +116,7 @@ class Transport:
             method,
             self.credentials.server + path,
             params=query,
-            data=None if body is None else json.dumps(body, separators=(",", ":")).encode(),
+            data=None if body is None else encoded(body),
             headers=headers,
             proxy=self.credentials.proxy,
             server_hostname=self.credentials.tls_server_name,
