@@ -112,7 +112,7 @@ class Candidate:
             finally:  # told to end once more, the sweeper has ended all the same
                 self.spent = sweeper.spent()
                 self.sweeper = None
-                if not sweeping.cancelled():
+                if sweeping.done() and not sweeping.cancelled():
                     sweeping.result()
 
 

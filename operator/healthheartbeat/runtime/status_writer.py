@@ -111,11 +111,13 @@ class StatusWriter:
                     raise Conflict(409, "Conflict", "the resource changed since the restart was decided")
                 if self._covered >= ticket:
                     return
+                covers = self._asked
+                status, version = self._render(), self._version  # of one moment, or another's stamps would be erased
+                await asyncio.sleep(0)  # making it and sending it are a turn of the loop each
                 if not self._may_write():  # asked anew at each try: a process that was frozen may hold a stale answer
                     raise ApiError(0, "NotLeading", "this process does not lead the resource now")
-                covers = self._asked
                 try:
-                    self._version = await self._write(self._render(), self._version)
+                    self._version = await self._write(status, version)
                 except Conflict:
                     await self._refresh()
                     self.epoch += 1

@@ -187,8 +187,8 @@ async def test_a_list_is_read_page_by_page(api: FakeApi) -> None:
     async with api.client() as client:
         assert await client.list(SERVICES, "ns", label_selector="a=b") == ({"n": 1}, {"n": 2}, {"n": 3})
     assert [request.query for request in api.requests] == [
-        {"limit": "500", "labelSelector": "a=b"},
-        {"limit": "500", "labelSelector": "a=b", "continue": "t1"},
+        {"limit": "250", "labelSelector": "a=b"},
+        {"limit": "250", "labelSelector": "a=b", "continue": "t1"},
     ]
 
 

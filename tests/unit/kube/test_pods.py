@@ -105,7 +105,7 @@ async def test_pods_are_listed_by_the_services_selector_in_order(api: FakeApi) -
     async with api.client() as client:
         facts = await list_pods(client, "ns", {"b": "2", "a": "1"}, {})
     assert [fact.name for fact in facts] == ["p1", "p2"]
-    assert api.requests[0].query == {"limit": "500", "labelSelector": "a=1,b=2"}
+    assert api.requests[0].query == {"limit": "250", "labelSelector": "a=1,b=2"}
 
 
 async def test_no_selector_selects_no_pods(api: FakeApi) -> None:

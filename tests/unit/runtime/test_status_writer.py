@@ -227,6 +227,22 @@ async def test_a_process_that_does_not_lead_writes_nothing(server: Server) -> No
     assert server.sent == []
 
 
+async def test_a_status_is_sent_under_the_version_that_it_was_made_by(server: Server) -> None:
+    """Between the two others have a turn of the loop: a read then may take over another's write."""
+    asyncio.get_running_loop().call_soon(server.another_writes)
+    asyncio.get_running_loop().call_soon(lambda: server.writer.saw("2", writes=0))
+    server.on_refresh = lambda: setattr(server, "content", 5)
+    await server.writer.flush()
+    assert server.sent == [(0, "1"), (5, "2")]
+
+
+async def test_whether_it_leads_is_asked_right_before_a_status_is_sent(server: Server) -> None:
+    asyncio.get_running_loop().call_soon(lambda: setattr(server, "leads", False))
+    with pytest.raises(ApiError, match="does not lead"):
+        await server.writer.flush()
+    assert server.sent == []
+
+
 async def test_ending_saves_once_more_and_waits_no_longer_than_it_may(server: Server) -> None:
     await server.writer.close(3)
     assert server.sent == [], "nothing was ever saved"
