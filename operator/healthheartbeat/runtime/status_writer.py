@@ -44,6 +44,7 @@ class StatusWriter:
         self._wrote = wrote
         self._saving: asyncio.Task[None] | None = None
         self._again = False
+        self._patience_s = 0.0
         self._version = ""
         self._asked = 0
         self._covered = 0
@@ -61,12 +62,16 @@ class StatusWriter:
             self._version = version
             self.epoch += 1
 
-    def save(self) -> None:
-        """Write the status beside everything else; what changes during a write goes with the next one."""
+    def save(self, *, patience_s: float = 0.0) -> None:
+        """Write the status beside everything else; what changes during a write goes with the next one.
+
+        `patience_s`: how long another's write may be waited for that takes this along.
+        """
         if not self._may_write():
             self.failure = NOT_LEADING
             return
         self._again = True
+        self._patience_s = patience_s
         if self._saving is None or self._saving.done():
             self._saving = asyncio.create_task(self._save(), name="save status")
 
@@ -82,8 +87,10 @@ class StatusWriter:
     async def _save(self) -> None:
         while self._again:
             self._again = False
+            ticket = self._ticket()
             try:
-                await self.flush()
+                await asyncio.sleep(self._patience_s)
+                await self._flush(ticket)
             except NotFound:
                 return  # the resource is gone: its reader finds out for itself, and says so
             except ApiError as error:
@@ -103,8 +110,14 @@ class StatusWriter:
         changed since, for it to be decided again. Without, the write is simply made again from fresh status.
         Raises ApiError where the API server refused or did not answer.
         """
+        await self._flush(self._ticket(), epoch)
+
+    def _ticket(self) -> int:
+        """Of somebody who asks for a status made from now on."""
         self._asked += 1
-        ticket = self._asked
+        return self._asked
+
+    async def _flush(self, ticket: int, epoch: int | None = None) -> None:
         async with self._lock:
             for remaining in reversed(range(MAX_TRIES)):
                 if epoch is not None and epoch != self.epoch:

@@ -34,6 +34,8 @@ from healthheartbeat.runtime.world import World
 LONGEST_WAIT_FOR_RESTARTS_MS = 1000
 """How long a finished sweep waits for restarts under way before it reports; a tenth of the interval if that is less."""
 MARGIN_MS = 20
+PATIENCE_S = 0.05
+"""How long the word that a page went out may wait for a restart's write: a write each would put the DELETE off."""
 WIND_UP_S = 3.0
 
 
@@ -187,7 +189,8 @@ class Sweeper:
                 self._restarts.consider(slug, sweep_start_ms=sweep.start.wall_ms)
         if sweep.resource.bots[slug].firing != firing:
             self._pager.soon()
-            self._writer.save()  # whoever goes on, were this the end, is to know what has been told
+            # Whoever goes on, were this the end, is to know what has been told. A restart is written ahead right now.
+            self._writer.save(patience_s=PATIENCE_S)
 
     def _close(self, sweep: Sweep, *, polled_at: Now, overrun: bool) -> None:
         world, watch, now = self._world, self.watch, self._world.now()

@@ -227,6 +227,23 @@ async def test_a_process_that_does_not_lead_writes_nothing(server: Server) -> No
     assert server.sent == []
 
 
+async def test_a_patient_save_goes_along_with_a_write_that_comes_anyway(server: Server) -> None:
+    server.content = 3
+    server.writer.save(patience_s=0.5)
+    await asyncio.sleep(0.2)
+    await server.writer.flush()
+    await asyncio.sleep(5)
+    assert server.sent == [(3, "1")]
+
+
+async def test_a_patient_save_writes_for_itself_where_nobody_does(server: Server) -> None:
+    server.writer.save(patience_s=0.5)
+    server.content = 3
+    await asyncio.sleep(2.6)
+    assert server.sent == [(3, "1")]
+    assert server.stored == 3
+
+
 async def test_a_status_is_sent_under_the_version_that_it_was_made_by(server: Server) -> None:
     """Between the two others have a turn of the loop: a read then may take over another's write."""
     asyncio.get_running_loop().call_soon(server.another_writes)
