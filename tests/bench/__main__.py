@@ -3,6 +3,7 @@
 When one of them fails the others are run and printed all the same; exit code 1, and the page is as it was.
 """
 
+import argparse
 import subprocess
 import sys
 
@@ -25,6 +26,7 @@ RUNS = (
 
 
 def main() -> int:
+    argparse.ArgumentParser(prog="python -m bench", description=f"Runs for about an hour: {__doc__}").parse_args()
     rows: list[Row] = []
     failed: list[str] = []
     for module, *arguments in RUNS:
