@@ -13,7 +13,7 @@ import aiohttp
 import pycurl
 
 from healthheartbeat.adapters.answer import MAX_HEADER_BYTES, AnswerReader
-from healthheartbeat.adapters.probe import Target, _request, probe
+from healthheartbeat.adapters.probe import Target, probe
 from healthheartbeat.api.codes import MissReason
 from healthheartbeat.core.verdict import MAX_BODY_BYTES, Verdict, judge
 
@@ -42,7 +42,7 @@ def _judged(target: Target, now_ms: Callable[[], int], *, status: int, body: byt
 
 class _Protocol(asyncio.Protocol):
     def __init__(self, target: Target, reader: AnswerReader, verdict: "asyncio.Future[Verdict]") -> None:
-        self._request = _request(target)
+        self._request = target.request
         self._reader = reader
         self._verdict = verdict
 

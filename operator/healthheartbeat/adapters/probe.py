@@ -11,8 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from healthheartbeat import __version__
@@ -55,8 +54,12 @@ class Target:
     path: str
     slug: str
     max_decision_age_s: int | None = None
+    family: socket.AddressFamily = field(init=False, repr=False, compare=False)
+    request: bytes = field(init=False, repr=False, compare=False)
+    """What is sent; made once, as a target is polled again and again."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "family", socket.AF_INET6 if ":" in self.address else socket.AF_INET)
         try:
             socket.inet_pton(self.family, self.address)
         except (OSError, ValueError):
@@ -65,11 +68,7 @@ class Target:
             raise ValueError(f"{self.slug}: port {self.port} is not one of 1..65535")
         if not (self.path.startswith("/") and self.path.isascii() and self.path.isprintable() and " " not in self.path):
             raise ValueError(f"{self.slug}: {self.path!r} is no path: expected '/' and printable ASCII without spaces")
-
-    @property
-    def family(self) -> socket.AddressFamily:
-        """AF_INET or AF_INET6, as the address is written."""
-        return socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        object.__setattr__(self, "request", _request(self))
 
 
 async def probe(target: Target, *, timeout_s: float, now_ms: Callable[[], int]) -> Verdict:
@@ -115,7 +114,7 @@ class _Exchange:
         self._loop = loop
         self._timeout_s = timeout_s
         self._reader = AnswerReader(slug=target.slug, max_decision_age_s=target.max_decision_age_s, now_ms=now_ms)
-        self._request = _request(target)
+        self._request = target.request
         self._socket: socket.socket | None = None
         self._readiness: Readiness  # there when there is a socket
         self._waiting_to_write = False
@@ -141,7 +140,7 @@ class _Exchange:
         self._watch.add(self, self._loop)
         self._guarded(self._send)
 
-    def close(self) -> None:
+    def close(self, *, well: bool = False) -> None:
         """Close the socket, if it is open. Only a bot that answered well is said goodbye to; any other connection is
         reset, so that neither side's kernel keeps something of it.
         """
@@ -152,7 +151,7 @@ class _Exchange:
         if self._socket is None:
             return
         self._readiness.discard(self._socket.fileno())
-        if not self._answered_well():
+        if not well:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
         self._socket.close()
         self._socket = None
@@ -161,16 +160,10 @@ class _Exchange:
         """Take note of a standstill of our loop during this exchange (standstill.Watched)."""
         self._longest_standstill_s = max(self._longest_standstill_s, seconds)
 
-    def _answered_well(self) -> bool:
-        verdict = self.verdict
-        if not verdict.done() or verdict.cancelled() or verdict.exception() is not None:
-            return False
-        return verdict.result().outcome is Outcome.HEALTHY
-
     def _settle(self, verdict: Verdict) -> None:
         if not self.verdict.done():
             self.verdict.set_result(verdict)
-        self.close()
+        self.close(well=verdict.outcome is Outcome.HEALTHY)
 
     def _fail(self, error: OSError) -> None:
         words = (error.strerror or str(error)).lower()
@@ -195,13 +188,14 @@ class _Exchange:
         """Send what is left of the request; wait for the socket where it does not take it, then for the answer."""
         if self._socket is None:
             return
-        with suppress(BlockingIOError):  # not connected yet
-            try:
-                self._request = self._request[self._socket.send(self._request) :]
-            except (BrokenPipeError, ConnectionResetError):
-                while self._drain():  # a bot may have answered and gone without reading
-                    pass
-                raise
+        try:
+            self._request = self._request[self._socket.send(self._request) :]
+        except BlockingIOError:
+            pass  # not connected yet
+        except (BrokenPipeError, ConnectionResetError):
+            while self._drain():  # a bot may have answered and gone without reading
+                pass
+            raise
         if not self._request:
             self._readiness.to_read(self._socket.fileno(), self._readable)
         elif not self._waiting_to_write:
