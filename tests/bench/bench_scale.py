@@ -131,7 +131,8 @@ def main() -> None:
                 what=prefix + what,
                 unit=unit,
                 values=values,
-                bar=None if options.no_bars or not bar else bar,
+                # A sweep that is spread takes as long as it is told to.
+                bar=None if options.no_bars or options.spread or not bar else bar,
             )
             rows.append(row)
     sys.stdout.write(dump(rows) if options.json else table(rows) + "\n")
