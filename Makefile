@@ -48,7 +48,7 @@ chaos: setup ## Faults injected into a real one-node cluster, with what was expe
 	$(BIN)/python -m chaos.scenarios $(SCENARIO)
 
 crashes: setup ## Killed at each write, each call failing in each way, the leader frozen at each write (short form: in make test)
-	CHAOS=long $(BIN)/pytest -vv -s --no-header tests/chaos
+	CHAOS=long $(BIN)/pytest -v -s --no-header tests/chaos
 
 fuzz: setup ## What bots, reports, pauses and statuses may hold, by a coverage-guided fuzzer, for MINUTES=10 in all
 	$(BIN)/python -m fuzz $(if $(MINUTES),--minutes=$(MINUTES))

@@ -1,5 +1,6 @@
 """`make bench`: every benchmark, each in a process of its own; prints the figures and writes them into the page.
 
+It takes about an hour.
 When one of them fails the others are run and printed all the same; exit code 1, and the page is as it was.
 """
 
@@ -26,7 +27,7 @@ RUNS = (
 
 
 def main() -> int:
-    argparse.ArgumentParser(prog="python -m bench", description=f"Runs for about an hour: {__doc__}").parse_args()
+    argparse.ArgumentParser(prog="python -m bench", description=__doc__).parse_args()
     rows: list[Row] = []
     failed: list[str] = []
     for module, *arguments in RUNS:

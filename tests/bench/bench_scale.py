@@ -56,7 +56,7 @@ def each_second(operator: lab.Operator) -> Iterator[list[float]]:
 
 
 def measured(
-    api: KubernetesApi, made: list[lab.Fleet], *, interval_s: int, sweeps: int, lagging: bool
+    api: KubernetesApi, made: list[lab.Fleet], *, interval_s: int, spread: int, sweeps: int, lagging: bool
 ) -> Iterator[tuple[str, str, float, list[float]]]:
     """What, unit, bar (0 for none) and values, of one run."""
     total = sum(fleet.bots for fleet in made)
@@ -85,7 +85,8 @@ def measured(
                 lived_s = stalls[-1][0] - stalls[0][0]
                 yield "turns of over 10 ms, a minute", "", 0, [60 * sum(late > 10 for _, late in stalls) / lived_s]
                 return
-    yield "longest sweep", "s", 5.0, [max(report["sweep_duration_ms"] for report in reports) / 1000]
+    bar_s = 5.0 + interval_s * spread / 100  # a sweep takes the time that its polls are spread over, and 5 s at most
+    yield "longest sweep", "s", bar_s, [max(report["sweep_duration_ms"] for report in reports) / 1000]
     yield "CPU of the operator, of a core", "%", 15.0, [100 * spent_s / took_s]
     yield "CPU of the operator in its busiest second, of a core", "%", 0, [100 * max(seconds)]
     yield "CPU per probe", "µs", 0, [spent_s * 1e6 / sum(report["total_bots"] for report in reports)]
@@ -124,15 +125,19 @@ def main() -> None:
         how = f"every {options.interval} s" + (f", spread over {options.spread} %" if options.spread else "")
         prefix = f"{options.bots:,} bots in {options.resources} resources, {how}: "
         for what, unit, bar, values in measured(
-            api, made, interval_s=options.interval, sweeps=options.sweeps, lagging=options.lag
+            api,
+            made,
+            interval_s=options.interval,
+            spread=options.spread,
+            sweeps=options.sweeps,
+            lagging=options.lag,
         ):
             row = Row(
                 group=GROUP,
                 what=prefix + what,
                 unit=unit,
                 values=values,
-                # A sweep that is spread takes as long as it is told to.
-                bar=None if options.no_bars or options.spread or not bar else bar,
+                bar=None if options.no_bars or not bar else bar,
             )
             rows.append(row)
     sys.stdout.write(dump(rows) if options.json else table(rows) + "\n")

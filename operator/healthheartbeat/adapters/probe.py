@@ -54,12 +54,10 @@ class Target:
     path: str
     slug: str
     max_decision_age_s: int | None = None
-    family: socket.AddressFamily = field(init=False, repr=False, compare=False)
     request: bytes = field(init=False, repr=False, compare=False)
     """What is sent; made once, as a target is polled again and again."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "family", socket.AF_INET6 if ":" in self.address else socket.AF_INET)
         try:
             socket.inet_pton(self.family, self.address)
         except (OSError, ValueError):
@@ -69,6 +67,11 @@ class Target:
         if not (self.path.startswith("/") and self.path.isascii() and self.path.isprintable() and " " not in self.path):
             raise ValueError(f"{self.slug}: {self.path!r} is no path: expected '/' and printable ASCII without spaces")
         object.__setattr__(self, "request", _request(self))
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """AF_INET or AF_INET6, as the address is written."""
+        return socket.AF_INET6 if ":" in self.address else socket.AF_INET
 
 
 async def probe(target: Target, *, timeout_s: float, now_ms: Callable[[], int]) -> Verdict:
