@@ -1,5 +1,7 @@
 """Sweeps URLs with one of our candidates, on uvloop: `python -m bench.drive CANDIDATE URL...`.
 
+Python's garbage collector is set as the operator sets it, for whichever candidate.
+
 For each line on standard input, a number of sweeps, it probes all URLs at once so many times, and answers with the
 number of healthy verdicts. The Go harness of the kubelet's prober (`peers/kubelet`) does the same.
 """
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 from bench.candidates import CANDIDATES, Prober, close
+from healthheartbeat.adapters import collector
 from healthheartbeat.adapters.probe import Target
 from healthheartbeat.core.verdict import Outcome
 
@@ -40,6 +43,7 @@ async def sweeps(prober: Prober, targets: list[Target], count: int) -> int:
 def main() -> None:
     prober, targets = CANDIDATES[sys.argv[1]], [target_of(url) for url in sys.argv[2:]]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        collector.settle()
         for line in sys.stdin:
             sys.stdout.write(f"{runner.run(sweeps(prober, targets, int(line)))}\n")
             sys.stdout.flush()

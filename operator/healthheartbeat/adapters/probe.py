@@ -16,8 +16,8 @@ from typing import Final, TypeVar
 
 from healthheartbeat import __version__
 from healthheartbeat.adapters.answer import AnswerReader
-from healthheartbeat.adapters.readiness import Readiness
-from healthheartbeat.adapters.standstill import NOTABLE_S, StandstillWatch, excuses
+from healthheartbeat.adapters.probe_loop import ProbeLoop
+from healthheartbeat.adapters.standstill import NOTABLE_S, excuses
 from healthheartbeat.api.codes import MissReason
 from healthheartbeat.core.verdict import Outcome, Verdict
 
@@ -98,14 +98,13 @@ class _Exchange:
         "_loop",
         "_prolonged",
         "_reader",
-        "_readiness",
         "_request",
+        "_shared",
         "_socket",
         "_target",
         "_timeout_s",
         "_timer",
         "_waiting_to_write",
-        "_watch",
         "verdict",
     )
 
@@ -118,11 +117,10 @@ class _Exchange:
         self._timeout_s = timeout_s
         self._reader = AnswerReader(slug=target.slug, max_decision_age_s=target.max_decision_age_s, now_ms=now_ms)
         self._request = target.request
-        self._socket: socket.socket | None = None
-        self._readiness: Readiness  # there when there is a socket
+        self._socket: socket.SocketType | None = None
+        self._shared: ProbeLoop  # there when there is a socket
         self._waiting_to_write = False
         self._timer: asyncio.TimerHandle | None = None
-        self._watch = StandstillWatch.of(loop)
         self._longest_standstill_s = 0.0
         self._prolonged = False
 
@@ -130,8 +128,9 @@ class _Exchange:
         """Connect, and send the request already if the connection is there at once, as one to the same node is."""
         target = self._target
         try:
-            self._readiness = Readiness.of(self._loop)
-            self._socket = socket.socket(target.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            shared = self._shared = ProbeLoop.of(self._loop)
+            # Without the class around it that Python's own library adds: what that adds is not used here.
+            self._socket = socket.SocketType(target.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             code = self._socket.connect_ex((target.address, target.port))
         except OSError as error:
             self._fail(error)
@@ -139,21 +138,22 @@ class _Exchange:
         if code not in (0, errno.EINPROGRESS):
             self._fail(OSError(code, os.strerror(code)))
             return
-        self._timer = self._loop.call_later(self._timeout_s, self._overdue)
-        self._watch.add(self, self._loop)
+        shared.deadlines.add(self, self._timeout_s, self._loop)
+        shared.standstill.add(self, self._loop)
         self._guarded(self._send)
 
     def close(self, *, well: bool = False) -> None:
         """Close the socket, if it is open. Only a bot that answered well is said goodbye to; any other connection is
         reset, so that neither side's kernel keeps something of it.
         """
-        if self._timer is not None:
-            self._timer.cancel()
-            self._watch.discard(self)
-            self._timer = None
         if self._socket is None:
             return
-        self._readiness.discard(self._socket.fileno())
+        shared = self._shared
+        shared.deadlines.discard(self, self._timeout_s)
+        shared.standstill.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        shared.readiness.discard(self._socket.fileno())
         if not well:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
         self._socket.close()
@@ -162,6 +162,28 @@ class _Exchange:
     def loop_stood_still(self, seconds: float, /) -> None:
         """Take note of a standstill of our loop during this exchange (standstill.Watched)."""
         self._longest_standstill_s = max(self._longest_standstill_s, seconds)
+
+    def overdue(self) -> None:
+        """Decide at the deadline (deadlines.Timed).
+
+        First read what has come: after a standstill a timer may run before the readers. A piece a turn, as long as
+        there is more, and at most what the reader takes of one answer.
+        """
+        self._longest_standstill_s = max(self._longest_standstill_s, self._shared.standstill.lateness_s())
+        more = self._guarded(self._drain)
+        if self.verdict.done():
+            return
+        if more:
+            self._timer = self._loop.call_later(0, self.overdue)
+            return
+        stood_still_s = self._longest_standstill_s
+        if excuses(stood_still_s, timeout_s=self._timeout_s):
+            self._settle(Verdict.unknown(f"our own event loop stood still for {stood_still_s:.1f} s"))
+        elif stood_still_s > NOTABLE_S and not self._prolonged:
+            self._prolonged = True
+            self._timer = self._loop.call_later(stood_still_s, self.overdue)
+        else:
+            self._settle(Verdict.miss(MissReason.TIMEOUT, self._timeout_words()))
 
     def _settle(self, verdict: Verdict) -> None:
         if not self.verdict.done():
@@ -200,9 +222,9 @@ class _Exchange:
                 pass
             raise
         if not self._request:
-            self._readiness.to_read(self._socket.fileno(), self._readable)
+            self._shared.readiness.to_read(self._socket.fileno(), self._readable)
         elif not self._waiting_to_write:
-            self._readiness.to_write(self._socket.fileno(), self._writable)
+            self._shared.readiness.to_write(self._socket.fileno(), self._writable)
             self._waiting_to_write = True
 
     def _readable(self) -> None:
@@ -223,27 +245,6 @@ class _Exchange:
         if verdict is not None:
             self._settle(verdict)
         return len(data)
-
-    def _overdue(self) -> None:
-        """Decide at the deadline. First read what has come: after a standstill the timer may run before the reader.
-
-        A piece a turn, as long as there is more, and at most what the reader takes of one answer.
-        """
-        self._longest_standstill_s = max(self._longest_standstill_s, self._watch.lateness_s())
-        more = self._guarded(self._drain)
-        if self.verdict.done():
-            return
-        if more:
-            self._timer = self._loop.call_later(0, self._overdue)
-            return
-        stood_still_s = self._longest_standstill_s
-        if excuses(stood_still_s, timeout_s=self._timeout_s):
-            self._settle(Verdict.unknown(f"our own event loop stood still for {stood_still_s:.1f} s"))
-        elif stood_still_s > NOTABLE_S and not self._prolonged:
-            self._prolonged = True
-            self._timer = self._loop.call_later(stood_still_s, self._overdue)
-        else:
-            self._settle(Verdict.miss(MissReason.TIMEOUT, self._timeout_words()))
 
     def _drain(self) -> bool:
         """Take what the socket holds, a piece's worth of it; say whether there may be more."""

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
-from weakref import WeakKeyDictionary
 
 MAX_EVENTS: Final = 16
 """Sockets served in one turn of the loop: a millisecond or two with what comes of it, then others have their turn."""
@@ -19,27 +18,18 @@ TURN_S: Final = 0.003
 
 
 class Readiness:
-    """The sockets of one event loop that somebody waits for; `of` gives the running loop's own.
+    """The sockets of one event loop that somebody waits for. Raises OSError where there is no descriptor left.
 
     A socket is waited for until it is closed, and `discard` is to be called ahead of that.
     """
 
     __slots__ = ("__weakref__", "_actions", "_epoll", "_ready")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._epoll = select.epoll()
         self._actions: dict[int, Callable[[], object]] = {}
         self._ready: deque[int] = deque()
-
-    @staticmethod
-    def of(loop: asyncio.AbstractEventLoop) -> "Readiness":
-        """Return the one of this loop; it goes with the loop. Raises OSError where there is no descriptor left."""
-        readiness = _of_loops.get(loop)
-        if readiness is None:
-            readiness = Readiness()
-            loop.add_reader(readiness._epoll.fileno(), readiness._turn)
-            _of_loops[loop] = readiness  # only now: one that the loop does not watch would let every probe time out
-        return readiness
+        loop.add_reader(self._epoll.fileno(), self._turn)
 
     def to_read(self, descriptor: int, action: Callable[[], object]) -> None:
         """Call `action` whenever the socket can be read, or has failed. Raises OSError."""
@@ -72,7 +62,3 @@ class Readiness:
                 action()
                 if time.monotonic() >= over_s:
                     break  # the loop comes back here, as long as any of them is ready
-
-
-# One refers to its loop only through the loop's own list of readers, so a loop that is done with can go.
-_of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Readiness] = WeakKeyDictionary()

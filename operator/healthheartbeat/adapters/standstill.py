@@ -7,7 +7,6 @@ collection, a throttled container, a frozen machine. The timer runs only while s
 import asyncio
 import time
 from typing import Final, Protocol
-from weakref import WeakKeyDictionary
 
 PERIOD_S: Final = 0.02
 NOTABLE_S: Final = 0.005
@@ -31,7 +30,7 @@ class Watched(Protocol):
 
 
 class StandstillWatch:
-    """Watches one event loop on the monotonic clock; `of` gives the running loop's own."""
+    """Watches one event loop on the monotonic clock. Refers to the loop through an armed timer alone."""
 
     __slots__ = ("_due_s", "_timer", "_watched")
 
@@ -39,14 +38,6 @@ class StandstillWatch:
         self._watched: set[Watched] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._due_s = 0.0
-
-    @staticmethod
-    def of(loop: asyncio.AbstractEventLoop) -> "StandstillWatch":
-        """Return the one watch of this loop; it goes with the loop."""
-        watch = _watches.get(loop)
-        if watch is None:
-            watch = _watches[loop] = StandstillWatch()
-        return watch
 
     def add(self, watched: Watched, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to tell `watched` of standstills."""
@@ -75,7 +66,3 @@ class StandstillWatch:
             for watched in self._watched:
                 watched.loop_stood_still(late_s)
         self._arm(loop)
-
-
-# A watch refers to its loop only through an armed timer, so a loop that is done with can go.
-_watches: WeakKeyDictionary[asyncio.AbstractEventLoop, StandstillWatch] = WeakKeyDictionary()

@@ -1,14 +1,13 @@
 """`healthheartbeat operator`: the flags, each also as an environment variable, and the event loop."""
 
 import asyncio
-import gc
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvloop
 
-from healthheartbeat.adapters import logs
+from healthheartbeat.adapters import collector, logs
 from healthheartbeat.adapters.kube.errors import CredentialsError
 from healthheartbeat.adapters.secret_file import SecretError
 from healthheartbeat.cli import flags
@@ -95,11 +94,7 @@ def operator(
         watchdog_secret_file=watchdog_secret_file,
         heartbeat_url=heartbeat_url,
     )
-    # What is loaded by now stays: looked at again by every full collection, it would stall the loop for tens of ms.
-    gc.collect()
-    gc.freeze()
-    # kopf leaves each event behind in a circle, status and all: a young collection of so many objects takes 2 ms.
-    gc.set_threshold(10_000, 20, 20)
+    collector.settle()
     try:
         logs.configure(log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

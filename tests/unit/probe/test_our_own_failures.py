@@ -15,6 +15,7 @@ import pytest
 from healthheartbeat.adapters import standstill
 from healthheartbeat.adapters.answer import AnswerReader
 from healthheartbeat.adapters.probe import Target, probe
+from healthheartbeat.adapters.probe_loop import ProbeLoop
 from healthheartbeat.adapters.standstill import StandstillWatch, excuses
 from healthheartbeat.api.codes import MissReason
 from healthheartbeat.core.verdict import Outcome, Verdict
@@ -48,6 +49,15 @@ def no_descriptors() -> Iterator[None]:
             os.close(descriptor)
 
 
+def refuse_to_connect(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    class Refused(socket.SocketType):
+        def connect_ex(self, address: object, /) -> int:
+            del address
+            return code
+
+    monkeypatch.setattr(socket, "SocketType", Refused)
+
+
 def test_no_descriptor_left_is_unknown(run: Run) -> None:
     with HostileServer("kept_open", slug="s") as server:
 
@@ -62,7 +72,7 @@ def test_no_descriptor_left_is_unknown(run: Run) -> None:
 
 @pytest.mark.parametrize("name", ["ENFILE", "ENOMEM", "ENOBUFS", "EADDRNOTAVAIL", "EAFNOSUPPORT"])
 def test_what_this_machine_lacks_is_unknown(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: getattr(errno, name))
+    refuse_to_connect(monkeypatch, getattr(errno, name))
     verdict = run(poll(9))
     assert verdict.outcome is Outcome.UNKNOWN
     assert verdict.message.startswith("could not poll: ")
@@ -70,13 +80,16 @@ def test_what_this_machine_lacks_is_unknown(run: Run, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("name", ["ENETUNREACH", "EHOSTUNREACH", "ECONNREFUSED", "ETIMEDOUT", "EPERM"])
 def test_connectivity_loss_is_a_miss(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: getattr(errno, name))
+    refuse_to_connect(monkeypatch, getattr(errno, name))
     assert run(poll(9)).reason is MissReason.CONNECTION_FAILED
 
 
 def test_a_request_that_is_taken_in_pieces_arrives_whole(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    send = socket.socket.send
-    monkeypatch.setattr(socket.socket, "send", lambda self, data: send(self, data[:10]))
+    class TenAtOnce(socket.SocketType):
+        def send(self, data: bytes, /) -> int:  # type: ignore[override]
+            return super().send(data[:10])
+
+    monkeypatch.setattr(socket, "SocketType", TenAtOnce)
     with HostileServer("kept_open", slug="s") as server:
         assert run(poll(server.port)) == Verdict.healthy()
 
@@ -85,13 +98,14 @@ def test_an_answer_given_before_the_connection_broke_counts(run: Run, monkeypatc
     def answer_and_go(peer: Peer) -> None:
         peer.send(with_length(body(peer.slug)))
 
-    def broken(connection: socket.socket, _: bytes) -> int:
-        connection.setblocking(True)  # noqa: FBT003 - waits for the answer, which lies in front of the break
-        connection.recv(1, socket.MSG_PEEK)
-        connection.setblocking(False)  # noqa: FBT003
-        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+    class Broken(socket.SocketType):
+        def send(self, _: bytes, /) -> int:  # type: ignore[override]
+            self.setblocking(True)  # noqa: FBT003 - waits for the answer, which lies in front of the break
+            self.recv(1, socket.MSG_PEEK)
+            self.setblocking(False)  # noqa: FBT003
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
-    monkeypatch.setattr(socket.socket, "send", broken)
+    monkeypatch.setattr(socket, "SocketType", Broken)
     with HostileServer(answer_and_go, slug="s") as server:
         assert run(poll(server.port)) == Verdict.healthy()
 
@@ -202,7 +216,7 @@ def test_the_watch_rests_when_nobody_is_watched(run: Run) -> None:
 
         async def poll_and_look() -> float:
             await poll(server.port)
-            watch = StandstillWatch.of(asyncio.get_running_loop())
+            watch = ProbeLoop.of(asyncio.get_running_loop()).standstill
             time.sleep(2 * standstill.PERIOD_S)  # noqa: ASYNC251 - nobody is to notice
             return watch.lateness_s()
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from healthheartbeat.adapters.probe_loop import ProbeLoop
 from healthheartbeat.adapters.readiness import MAX_EVENTS, TURN_S, Readiness
 
 pytestmark = pytest.mark.usefixtures("no_descriptor_left_open")
@@ -30,7 +31,7 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 def test_a_socket_is_told_when_it_can_be_read_and_again_while_something_is_left(run: Run) -> None:
     async def story() -> bytes:
-        readiness, read, done = Readiness.of(asyncio.get_running_loop()), bytearray(), asyncio.Event()
+        readiness, read, done = Readiness(asyncio.get_running_loop()), bytearray(), asyncio.Event()
         ours, theirs = pair()
         with ours, theirs:
 
@@ -50,7 +51,7 @@ def test_a_socket_is_told_when_it_can_be_read_and_again_while_something_is_left(
 
 def test_a_socket_may_wait_to_write_first_and_to_read_then(run: Run) -> None:
     async def story() -> list[str]:
-        readiness, order, done = Readiness.of(asyncio.get_running_loop()), [], asyncio.Event()
+        readiness, order, done = Readiness(asyncio.get_running_loop()), [], asyncio.Event()
         ours, theirs = pair()
         with ours, theirs:
 
@@ -74,7 +75,7 @@ def test_a_socket_may_wait_to_write_first_and_to_read_then(run: Run) -> None:
 
 def test_one_that_another_closed_in_the_same_turn_is_left_alone(run: Run) -> None:
     async def story() -> int:
-        readiness, served, done = Readiness.of(asyncio.get_running_loop()), [], asyncio.Event()
+        readiness, served, done = Readiness(asyncio.get_running_loop()), [], asyncio.Event()
         pairs = [pair() for _ in range(5)]
 
         def first_of_all() -> None:
@@ -98,7 +99,7 @@ def test_one_that_another_closed_in_the_same_turn_is_left_alone(run: Run) -> Non
 def test_many_are_all_served_and_others_have_their_turn_between(run: Run) -> None:
     async def story() -> int:
         loop = asyncio.get_running_loop()
-        readiness, served, turns = Readiness.of(loop), set(), []
+        readiness, served, turns = Readiness(loop), set(), []
         pairs = [pair() for _ in range(3 * MAX_EVENTS)]
         done = asyncio.Event()
 
@@ -128,7 +129,9 @@ def test_it_goes_with_its_loop(make: Callable[[], asyncio.AbstractEventLoop]) ->
     """Its descriptor too: see `no_descriptor_left_open`."""
 
     async def made() -> weakref.ref[Readiness]:
-        return weakref.ref(Readiness.of(asyncio.get_running_loop()))
+        shared = ProbeLoop.of(asyncio.get_running_loop())
+        assert ProbeLoop.of(asyncio.get_running_loop()) is shared
+        return weakref.ref(shared.readiness)
 
     with asyncio.Runner(loop_factory=make) as runner:
         reference = runner.run(made())
@@ -138,10 +141,10 @@ def test_it_goes_with_its_loop(make: Callable[[], asyncio.AbstractEventLoop]) ->
     assert reference() is None
 
 
-async def _asks_twice(refusing: "RefusingOnce") -> Readiness:
+async def _asks_twice(refusing: "RefusingOnce") -> None:
     with pytest.raises(OSError, match="No space"):
-        Readiness.of(refusing)
-    return Readiness.of(refusing)
+        ProbeLoop.of(refusing)
+    ProbeLoop.of(refusing)
 
 
 class RefusingOnce(asyncio.SelectorEventLoop):
@@ -172,7 +175,7 @@ def test_an_epoll_that_the_loop_could_not_watch_is_not_kept_or_every_later_probe
 
 def test_actions_that_take_long_share_no_turn_and_each_gets_its_own(run: Run) -> None:
     async def story() -> tuple[Counter[int], list[int]]:
-        readiness, told, turns, over = Readiness.of(asyncio.get_running_loop()), Counter[int](), [0], asyncio.Event()
+        readiness, told, turns, over = Readiness(asyncio.get_running_loop()), Counter[int](), [0], asyncio.Event()
 
         def take(number: int) -> None:
             time.sleep(2 * TURN_S)
@@ -206,7 +209,7 @@ def test_actions_that_take_long_share_no_turn_and_each_gets_its_own(run: Run) ->
 
 def test_what_waited_for_its_turn_and_was_closed_meanwhile_is_not_told(run: Run) -> None:
     async def story() -> list[str]:
-        readiness, told, over = Readiness.of(asyncio.get_running_loop()), [], asyncio.Event()
+        readiness, told, over = Readiness(asyncio.get_running_loop()), [], asyncio.Event()
         pairs = {name: pair() for name in "ab"}
 
         def take(name: str, other: str) -> None:
