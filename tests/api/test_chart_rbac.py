@@ -29,7 +29,7 @@ VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletec
 ALLOWED = {
     OPERATOR: {
         RESOURCES: {"get", "list", "watch"},
-        f"{RESOURCES}/status": {"patch"},
+        f"{RESOURCES}/status": {"update"},
         "services": {"list"},
         "endpointslices.discovery.k8s.io": {"list"},
         "pods": {"get", "list", "delete"},
@@ -184,11 +184,15 @@ async def test_with_its_own_token_the_operator_changes_a_resources_status_and_no
         release.refused(OPERATOR, *patch, '{"spec": {"autoRestart": false}}')
         release.refused(OPERATOR, *patch, '{"metadata": {"finalizers": ["a.example/b"]}}')
         release.refused(OPERATOR, "delete", "hh", "status")
-        body = {"status": {"totalBots": 5}, "spec": {"autoRestart": False}}
+        release.refused(OPERATOR, *patch, '{"status": {"totalBots": 4}}', "--subresource=status")
+        body = bots.resource("status") | {"status": {"totalBots": 5}}
+        body["spec"]["autoRestart"] = False
+        body["metadata"]["finalizers"] = ["a.example/b"]
         async with KubeClient(kubeconfig=release.configs[OPERATOR], timeout_s=10) as kube:
-            await kube.patch(HEALTHHEARTBEATS, bots.namespace, "status", body, subresource="status")
+            await kube.put(HEALTHHEARTBEATS, bots.namespace, "status", body, subresource="status")
         found = bots.resource("status")
     assert (found["status"]["totalBots"], found["spec"]["autoRestart"]) == (5, True)
+    assert "finalizers" not in found["metadata"]
 
 
 async def test_with_its_own_token_the_watchdog_marks_a_status_that_nobody_refreshes(release: Release) -> None:

@@ -42,9 +42,9 @@ class Stage:
         return self.operator.metric("kill_switch_active", healthheartbeat=f"{self.bots.namespace}/hh")
 
     def until_reported(self, state: bool | None) -> None:  # noqa: FBT001 - the three states
-        """In the next report, and in the status that is written with it, where a merge patch leaves null out."""
+        """In the next report, and in the status that is written with it."""
         until(
-            lambda: self.bots.status()["lastReport"].get("kill_switch_active") is state,
+            lambda: self.bots.status()["lastReport"]["kill_switch_active"] is state,
             what=f"kill_switch_active is {state}",
             timeout_s=15,
         )

@@ -46,12 +46,12 @@ class TestStatus:
         first = made["metadata"]["resourceVersion"]
         second = await write_status(client, namespace, "moves", {"totalBots": 3, "healthySummary": "3/3"}, first)
         assert second != first
-        third = await write_status(client, namespace, "moves", {"totalBots": 4}, second, removed=["healthySummary"])
+        third = await write_status(client, namespace, "moves", {"totalBots": 4}, second)
         now = await client.get(HEALTHHEARTBEATS, namespace, "moves")
         assert now["metadata"]["resourceVersion"] == third
         assert now["metadata"]["generation"] == made["metadata"]["generation"]
-        assert now["status"]["totalBots"] == 4
-        assert "healthySummary" not in now["status"]
+        assert now["spec"] == made["spec"]
+        assert now["status"] == {"totalBots": 4}
 
     async def test_of_two_writers_at_one_version_the_second_is_refused(
         self, apiserver: ApiServer, client: KubeClient, namespace: str

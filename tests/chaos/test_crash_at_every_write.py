@@ -17,7 +17,7 @@ from support import crd
 
 pytestmark = pytest.mark.timeout(900)
 
-KINDS = ("PATCH healthheartbeats/status", "POST events", "DELETE pods")
+KINDS = ("PUT healthheartbeats/status", "POST events", "DELETE pods")
 BEYOND = 2
 """Writes that a disturbed run may make more than the undisturbed one, and is struck at too."""
 

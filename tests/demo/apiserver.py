@@ -1,6 +1,6 @@
 """The smallest Kubernetes API server that the operator cannot tell from a real one: HTTP in front of a Store.
 
-Discovery, get, list with label selectors, watch, create, merge patch with the status subresource, and delete with
+Discovery, get, list with label selectors, watch, create, merge patch and replacing of a status, and delete with
 preconditions, of the few resources that the operator and its demo use. Only whoever has the token is let in.
 """
 
@@ -51,7 +51,7 @@ class ApiServer:
             self.app.router.add_post(collection, self._create)
             self.app.router.add_get(collection + "/{name}", self._get)
             self.app.router.add_patch(collection + "/{name}", self._patch)
-            self.app.router.add_patch(collection + "/{name}/{subresource}", self._patch)
+            self.app.router.add_put(collection + "/{name}/status", self._put_status)
             self.app.router.add_delete(collection + "/{name}", self._delete)
 
     @web.middleware
@@ -131,12 +131,16 @@ class ApiServer:
         resource, namespace = _place(request)
         if request.content_type != MERGE_PATCH:
             raise RefusedError(415, "UnsupportedMediaType", f"only {MERGE_PATCH} is known here")
-        subresource = request.match_info.get("subresource")
-        if subresource is not None and not (subresource == "status" and resource.has_status):
-            raise RefusedError(404, "NotFound", f"{resource.plural} has no subresource {subresource}")
-        patch = await _body(request)
+        return web.json_response(
+            self.store.patch(resource, namespace, request.match_info["name"], await _body(request))
+        )
+
+    async def _put_status(self, request: web.Request) -> web.Response:
+        resource, namespace = _place(request)
+        if not resource.has_status:
+            raise RefusedError(404, "NotFound", f"{resource.plural} has no subresource status")
         name = request.match_info["name"]
-        return web.json_response(self.store.patch(resource, namespace, name, patch, status=subresource == "status"))
+        return web.json_response(self.store.put_status(resource, namespace, name, await _body(request)))
 
     async def _delete(self, request: web.Request) -> web.Response:
         options = await _body(request) if request.can_read_body else {}

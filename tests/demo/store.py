@@ -119,12 +119,7 @@ class Store:
         Raises RefusedError 409 where the patch names another resourceVersion or UID than the object has. What changes
         nothing is no change: the resourceVersion stays and no watch hears of it, as with the real one.
         """
-        before = self._known(resource, namespace, name)
-        given = patch.get("metadata") or {}
-        for field in ("resourceVersion", "uid"):
-            if given.get(field) not in (None, before["metadata"][field]):
-                words = f'"{name}": the object has been modified; please apply your changes to the latest version'
-                raise RefusedError(409, "Conflict", f"Operation cannot be fulfilled on {resource.plural} {words}")
+        before = self._as_meant(resource, namespace, name, patch)
         after = merged(before, patch)
         if status:
             after = before | {"status": after.get("status")}
@@ -135,10 +130,12 @@ class Store:
                 after["status"] = before.get("status")
             if after.get("spec") != before.get("spec"):
                 after["metadata"]["generation"] += 1
-        after = {key: value for key, value in after.items() if value is not None}
-        if after == before:
-            return before
-        return self._changed("MODIFIED", resource, after)
+        return self._replaced(resource, before, after)
+
+    def put_status(self, resource: Resource, namespace: str, name: str, given: Mapping[str, Any]) -> Object:
+        """Make `given`'s status the whole status, and take nothing else of it. Refused, and no change, as `patch`."""
+        before = self._as_meant(resource, namespace, name, given)
+        return self._replaced(resource, before, before | {"status": copy.deepcopy(given.get("status"))})
 
     def delete(self, resource: Resource, namespace: str, name: str, options: Mapping[str, Any] | None = None) -> Object:
         """Delete, or for a graceful resource mark as terminating (`gracePeriodSeconds` 0 removes it).
@@ -177,6 +174,20 @@ class Store:
                     yield change
         finally:
             self._watches.discard(queue)
+
+    def _as_meant(self, resource: Resource, namespace: str, name: str, given: Mapping[str, Any]) -> Object:
+        """The object, if it still has the resourceVersion and UID that `given` names."""
+        before = self._known(resource, namespace, name)
+        meant = given.get("metadata") or {}
+        for field in ("resourceVersion", "uid"):
+            if meant.get(field) not in (None, before["metadata"][field]):
+                words = f'"{name}": the object has been modified; please apply your changes to the latest version'
+                raise RefusedError(409, "Conflict", f"Operation cannot be fulfilled on {resource.plural} {words}")
+        return before
+
+    def _replaced(self, resource: Resource, before: Object, after: Object) -> Object:
+        after = {key: value for key, value in after.items() if value is not None}
+        return before if after == before else self._changed("MODIFIED", resource, after)
 
     def _known(self, resource: Resource, namespace: str, name: str) -> Object:
         try:

@@ -191,17 +191,16 @@ class FakeCluster:
         return await self.network.call(Verb.LIST, sender, effect)
 
     async def write_status(self, body: Mapping[str, Any], version: str, sender: str) -> str:
-        """A merge patch of the status under `version`; returns the new one."""
+        """Replace the status under `version`; returns the new one."""
         content = _as_sent(body)
 
         def effect() -> str:
             if self.gone:
-                raise NotFound(404, "NotFound", "patch healthheartbeats ns/hh: not found")
+                raise NotFound(404, "NotFound", "update healthheartbeats ns/hh: not found")
             if version != str(self.version):
-                raise Conflict(409, "Conflict", f"patch ns/hh: at {self.version}, not {version}")
+                raise Conflict(409, "Conflict", f"update ns/hh: at {self.version}, not {version}")
             before = self.status
-            merged = {**before, **content}
-            self.status = {key: value for key, value in merged.items() if value is not None}
+            self.status = content
             self.version += 1
             if self.on_write is not None:
                 self.on_write(before, self.status, sender)

@@ -59,8 +59,8 @@ async def test_a_status_under_a_stale_resource_version_is_a_conflict_and_changes
 
 
 async def test_the_status_subresource_changes_neither_spec_nor_annotations(store: Store, client: KubeClient) -> None:
-    patch = {"metadata": {"annotations": {"a": "b"}}, "spec": {"bots": []}, "status": {"totalBots": 1}}
-    await client.patch(kinds.HEALTHHEARTBEATS, NS, "demo", patch, subresource="status")
+    given = {"metadata": {"annotations": {"a": "b"}}, "spec": {"bots": []}, "status": {"totalBots": 1}}
+    await client.put(kinds.HEALTHHEARTBEATS, NS, "demo", given, subresource="status")
     now = store.get(HEALTHHEARTBEATS, NS, "demo")
     assert now["spec"] == {"bots": [{"slug": "a"}]}
     assert now["metadata"]["generation"] == 1
@@ -80,13 +80,19 @@ async def test_a_patch_of_the_resource_changes_no_status_and_counts_generations_
     assert now["spec"] == {"bots": [{"slug": "a"}], "autoRestart": False}
 
 
-async def test_a_merge_patch_replaces_lists_and_null_takes_a_key_away(store: Store, client: KubeClient) -> None:
+async def test_a_status_is_replaced_whole(store: Store, client: KubeClient) -> None:
     await write_status(client, NS, "demo", {"bots": [{"slug": "a"}, {"slug": "b"}], "downBots": 1}, version(store))
-    await write_status(client, NS, "demo", {"bots": [{"slug": "b"}], "downBots": None}, version(store))
+    await write_status(client, NS, "demo", {"bots": [{"slug": "b"}]}, version(store))
     assert store.get(HEALTHHEARTBEATS, NS, "demo")["status"] == {"bots": [{"slug": "b"}]}
 
 
-async def test_a_patch_that_changes_nothing_keeps_the_resource_version(store: Store, client: KubeClient) -> None:
+async def test_a_merge_patch_replaces_lists_and_null_takes_a_key_away(store: Store, client: KubeClient) -> None:
+    await client.patch(kinds.HEALTHHEARTBEATS, NS, "demo", {"spec": {"bots": [], "autoRestart": False}})
+    await client.patch(kinds.HEALTHHEARTBEATS, NS, "demo", {"spec": {"bots": [{"slug": "b"}], "autoRestart": None}})
+    assert store.get(HEALTHHEARTBEATS, NS, "demo")["spec"] == {"bots": [{"slug": "b"}]}
+
+
+async def test_a_write_that_changes_nothing_keeps_the_resource_version(store: Store, client: KubeClient) -> None:
     first = await write_status(client, NS, "demo", {"totalBots": 1}, version(store))
     assert await write_status(client, NS, "demo", {"totalBots": 1}, first) == first
 

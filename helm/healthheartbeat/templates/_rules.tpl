@@ -5,7 +5,7 @@
   verbs: [get, list, watch]
 - apiGroups: [gov.polytraders.io]
   resources: [healthheartbeats/status]
-  verbs: [patch]
+  verbs: [update]
 - apiGroups: [""]
   resources: [services]
   verbs: [list]

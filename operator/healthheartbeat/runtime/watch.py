@@ -85,12 +85,15 @@ class Watch:
         return self.leads()
 
     def status(self, now: Now) -> dict[str, Any]:
-        """The whole status as it should be now."""
+        """The whole status as it should be now: what is said here, over what else the last reading's status says.
+
+        Before a term's first sweep that is the last report of another process, and always what a newer version wrote.
+        """
         reading = self.good
         self.conditions = rules.render(
             self._conditions(now), self.conditions, generation=reading.generation, wall_ms=now.wall_ms
         )
-        body: dict[str, Any] = {"observedGeneration": reading.generation, "conditions": self.conditions}
+        body = {**reading.status, "observedGeneration": reading.generation, "conditions": self.conditions}
         policy = self.policy
         if self.report is not None:
             body["lastReport"] = self.report.to_dict()

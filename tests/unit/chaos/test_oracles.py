@@ -54,7 +54,7 @@ class Story:
 
     def write_status(self, at_s: float, pending: dict[str, list[str]]) -> None:
         """Have the process write its status, with these restarts pending."""
-        self._call("PATCH", "/apis/g/v1/namespaces/n/healthheartbeats/hh/status", at_s, {})
+        self._call("PUT", "/apis/g/v1/namespaces/n/healthheartbeats/hh/status", at_s, {})
         bots = [self._bot(plan.slug, pending) for plan in PLANS]
         bad = sum(bot["missCount"] > 0 for bot in bots)
         status = {
@@ -209,6 +209,15 @@ def test_a_process_that_was_frozen_may_find_a_pod_gone_and_no_other(until_s: flo
     story.record.lives[0].frozen.append((BEGAN_S + until_s - 0.1, BEGAN_S + until_s))
     story.delete(story.pod("crashed"), BEGAN_S + 5, status=409)
     assert len(list(oracle_restarts.gone_already(story.record))) == found
+
+
+@pytest.mark.parametrize(("outcome", "found"), [("reset", 1), ("too late: who asked has left", 0)])
+def test_only_a_pod_that_was_too_late_itself_may_end_with_a_timeout(outcome: str, found: int, tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    last = story.record.statuses[-1].status
+    next(bot for bot in last["bots"] if bot["slug"] == "looping")["reason"] = "Timeout"
+    story.record.polls.append(Poll(at_s=BEGAN_S + SWEEPS + 0.6, slug="looping", uid="uid-9", outcome=outcome))
+    assert len(list(oracle_end.status_differs(story.record))) == found
 
 
 @pytest.mark.parametrize("promise", ORACLES)

@@ -4,25 +4,32 @@ import pytest
 
 from healthheartbeat.adapters.kube.errors import ApiUnavailable, Conflict, NotFound
 from healthheartbeat.adapters.kube.status import write_status
-from support.fake_api import FakeApi, hang, refusal, reply
+from support.fake_api import FakeApi, cut, hang, refusal, reply
 
 
-async def test_a_write_is_a_merge_patch_under_its_version_and_returns_the_next(api: FakeApi) -> None:
+async def test_a_write_replaces_the_status_under_its_version_and_returns_the_next(api: FakeApi) -> None:
     api.will(reply(200, {"metadata": {"resourceVersion": "8"}}))
     async with api.client() as client:
-        assert await write_status(client, "ns", "production", {"downBots": 1}, "7", removed=["lastReport"]) == "8"
+        assert await write_status(client, "ns", "production", {"downBots": 1}, "7") == "8"
     (request,) = api.requests
-    assert request.method == "PATCH"
+    assert request.method == "PUT"
     assert request.target == "/apis/gov.polytraders.io/v1/namespaces/ns/healthheartbeats/production/status"
-    assert request.headers["content-type"] == "application/merge-patch+json"
-    assert request.json == {"metadata": {"resourceVersion": "7"}, "status": {"lastReport": None, "downBots": 1}}
+    assert request.headers["content-type"] == "application/json"
+    assert request.json == {
+        "apiVersion": "gov.polytraders.io/v1",
+        "kind": "HealthHeartbeat",
+        "metadata": {"name": "production", "namespace": "ns", "resourceVersion": "7"},
+        "status": {"downBots": 1},
+    }
 
 
-async def test_what_is_written_is_not_removed(api: FakeApi) -> None:
-    api.will(reply(200, {"metadata": {"resourceVersion": "8"}}))
+async def test_a_write_whose_connection_is_cut_is_not_sent_again(api: FakeApi) -> None:
+    api.will(cut, reply(200, {"metadata": {"resourceVersion": "8"}}))
     async with api.client() as client:
-        await write_status(client, "ns", "production", {"downBots": 1}, "7", removed=["downBots"])
-    assert api.requests[0].json["status"] == {"downBots": 1}
+        with pytest.raises(ApiUnavailable) as caught:
+            await write_status(client, "ns", "production", {"downBots": 1}, "7")
+    assert caught.value.maybe_done
+    assert len(api.requests) == 1
 
 
 async def test_a_write_without_a_version_is_not_sent(api: FakeApi) -> None:

@@ -1,6 +1,7 @@
 """A sweeper that leads or does not, ends, and begins again where another left off (decisions 11, 19 and 20)."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from structlog.typing import EventDict
@@ -150,3 +151,23 @@ async def test_a_sweeper_that_has_ended_begins_no_read_any_more() -> None:
     await asyncio.sleep(100)
     assert world.cluster.calls == []
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_what_others_put_into_the_status_stays_until_this_process_knows_better() -> None:
+    world = await watching(cluster())
+    await world.sweeps(2)
+    await world.die()
+    await asyncio.sleep(1)
+    world.cluster.status["ofANewerVersion"] = {"kept": True}
+    told: list[tuple[int, int]] = []
+
+    def wrote(before: dict[str, Any], after: dict[str, Any], _sender: str) -> None:
+        assert after["ofANewerVersion"] == {"kept": True}
+        told.append((before["lastReport"]["sequence"], after["lastReport"]["sequence"]))
+
+    world.cluster.on_write = wrote
+    again = await watching(world.cluster, holder="op-2")
+    await again.sweeps(2)
+    await again.stop()
+    assert told[0][0] == told[0][1] > 1
+    assert told[1][1] == 1

@@ -13,7 +13,7 @@ from support.fake_lease import Fate, LeaseServer
 from support.made_process import MadeProcess
 from support.watching import cluster
 
-ANSWER = "patch healthheartbeats/status ns/hh: 403 no right to"
+ANSWER = "update healthheartbeats/status ns/hh: 403 no right to"
 
 
 def vitals(process: MadeProcess) -> Vitals:

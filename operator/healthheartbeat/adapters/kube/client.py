@@ -161,11 +161,12 @@ class KubeClient:
         name: str,
         body: Mapping[str, Any],
         *,
+        subresource: str | None = None,
         timeout_s: float | None = None,
         fresh: bool = False,
     ) -> Object:
         """Replace one object, under the resourceVersion in `body`; sent once only. `fresh`: over a new connection."""
-        call = Call("update", "PUT", kind, namespace, name)
+        call = Call("update", "PUT", kind, namespace, name, subresource)
         return await self._call(call, body=body, timeout_s=timeout_s, once=True, fresh=fresh)
 
     async def delete(
@@ -292,7 +293,7 @@ class Call:
 
     @property
     def words(self) -> str:
-        """Such as `patch healthheartbeats/status polytraders/production`."""
+        """Such as `update healthheartbeats/status polytraders/production`."""
         resource = self.kind.plural + (f"/{self.subresource}" if self.subresource else "")
         name = self.name or self.posted
         where = "/".join(part for part in (self.namespace, name) if part) or "in all namespaces"

@@ -23,7 +23,7 @@ from healthheartbeat.cli.health.target import Target
 from healthheartbeat.core.forecast import Moment, clock_words
 
 NULLABLE: Final = ("kill_switch_active",)
-"""A status is merged, and loses nulls in that: absent there is null on the wire."""
+"""Where a status was merged (by kubectl, say) it lost its nulls: absent there is null on the wire."""
 
 
 def report(
