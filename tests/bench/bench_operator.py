@@ -20,7 +20,7 @@ import uvloop
 from bench.figures import Row, dump, ratios, table
 from bench.one_fleet import ADDRESS, BOTS, INTERVAL_S, NAMESPACE, THRESHOLD, ask, furnish, sample_bots, service, slug
 from harness import apiserver, build
-from healthheartbeat.adapters import logs
+from healthheartbeat.adapters import collector, logs
 from healthheartbeat.adapters.kube import client as kube_client
 from healthheartbeat.adapters.kube.client import KubeClient
 from healthheartbeat.adapters.kube.events import EventRecorder
@@ -213,6 +213,7 @@ def main() -> None:
         writer = logs.configure("error", stream=unread)
         with apiserver.running(build.ensure(build.API, lambda _: None)) as server:
             furnish(server)
+            collector.settle()  # as the operator does before it begins
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 rows = runner.run(measure(server.kubeconfig))
         writer.close()

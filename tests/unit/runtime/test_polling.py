@@ -161,6 +161,12 @@ async def test_spread_polls_begin_evenly_spaced_and_each_is_judged_when_it_has_a
     assert sweeps.most_in_flight == 1
 
 
+async def test_spread_polls_that_are_close_to_each_other_begin_in_groups_as_evenly_spaced() -> None:
+    sweeps = Sweeps()
+    await sweeps.pass_over(fleet(60), spread_s=1.2, max_in_flight=60)  # 20 ms apart: two to a slot of 50
+    assert sweeps.begun_s == pytest.approx([0.04 * (number // 2) for number in range(60)])
+
+
 async def test_spread_polls_wait_for_their_turn_where_as_many_as_may_are_under_way() -> None:
     sweeps = Sweeps()
     await sweeps.pass_over(fleet(10), spread_s=1.0, max_in_flight=2)
