@@ -1,6 +1,7 @@
 """What the chart's accounts may do, verb by verb, by the API server's own word and with their tokens (decision 37)."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,6 +107,17 @@ def release(apiserver: ApiServer, helm_program: Path, tmp_path_factory: pytest.T
             configs = {each: kubeconfig_of(apiserver, namespace, each, folder / each) for each in ALLOWED}
             yield Release(apiserver, namespace, bots, configs, client.AuthorizationV1Api(connection))
     connection.close()
+
+
+def test_what_the_runbook_asks_of_the_operators_rights_is_answered_yes_where_all_is_well(release: Release) -> None:
+    """A "no" sends who is on call to install the chart again."""
+    pages = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text()
+    asked = re.findall(r"^(?:for [^\n]*\n?)?[^\n]*kubectl auth can-i[^\n]*--as=\$SA[^\n]*$", pages, re.MULTILINE)
+    account = f"system:serviceaccount:{release.namespace}:{OPERATOR}"
+    environment = release.api.environment | {"NS": release.bots.namespace, "SA": account}
+    said = [run(["bash", "-c", words], timeout_s=60, env=environment) for words in asked]
+    assert len(said) == 3
+    assert [line.split()[-1] for text in said for line in text.splitlines()] == ["yes"] * 7
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,11 @@ RUNS = (
     ("bench_whole", "--rounds", "3", "cpu", "writes", "start", "hanging", "punctual"),
     ("bench_profile",),
     ("bench_scale", "--bots", "1000", "--resources", "1", "--interval", "10", "--lag"),
+    ("bench_scale", "--bots", "1000", "--resources", "1", "--interval", "10", "--lag", "--refusing"),
     ("bench_scale", "--bots", "1000", "--resources", "1", "--interval", "10"),
     ("bench_scale", "--bots", "1000", "--resources", "1", "--interval", "10", "--spread", "60"),
     ("bench_scale",),
+    ("bench_scale", "--spread", "60"),
     ("bench_scale", "--bots", "50000", "--resources", "50", "--sweeps", "2", "--no-bars"),
     ("bench_replicas",),
 )

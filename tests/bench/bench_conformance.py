@@ -1,9 +1,10 @@
 """Which candidates pass the prober's conformance suite: `python -m bench.bench_conformance`.
 
-The suite is `tests/unit/probe/test_conformance.py` as it is, with the candidate in our prober's place, on asyncio's
-loop and on uvloop's, but for the tests of our own words and request. What counts is each test's own verdict;
-descriptors left open at its end are not held against one that keeps a pool. A candidate may hang so that nothing in its
-process can stop it: then the process ends, that test has failed, and another goes on with the next.
+The suite is `tests/unit/probe/test_conformance.py` and `test_at_the_deadline.py` as they are, with the candidate in
+our prober's place, on asyncio's loop and on uvloop's, but for the tests of our own words and request. What counts is
+each test's own verdict; descriptors left open at its end are not held against one that keeps a pool. A candidate may
+hang so that nothing in its process can stop it: then the process ends, that test has failed, and another goes on with
+the next.
 """
 
 import argparse
@@ -19,9 +20,9 @@ import pytest
 from bench.candidates import CANDIDATES
 from bench.figures import Row, dump, table
 
-GROUP = "Conformance: hostile endpoints, IPv6, chunked, HTTP/1.0, early close"
+GROUP = "Conformance: hostile endpoints, IPv6, chunked, HTTP/1.0, early close, answers at the very deadline"
 TESTS = Path(__file__).parents[1]
-SUITE = TESTS / "unit" / "probe" / "test_conformance.py"
+SUITE = [TESTS / "unit" / "probe" / name for name in ("test_conformance.py", "test_at_the_deadline.py")]
 OUR_OWN = ("test_the_message_", "test_the_request_")
 TEST_S = 10
 """Half as long again, and a test that pytest could not end takes its process with it."""
@@ -73,7 +74,7 @@ def read(diary: Path) -> dict[str, bool]:
 def run(name: str, diary: Path) -> None:
     """Run what the diary does not hold yet."""
     quiet = ["-q", "--tb=no", "--no-header", "-p", "no:cacheprovider", f"--timeout={TEST_S}"]
-    pytest.main([*quiet, str(SUITE)], plugins=[Candidate(name, diary)])
+    pytest.main([*quiet, *map(str, SUITE)], plugins=[Candidate(name, diary)])
 
 
 def tried(name: str) -> dict[str, bool]:

@@ -1,8 +1,9 @@
 """Where the CPU of the whole operator goes, with 97 bots at 1 s: `python -m bench.bench_profile [--seconds N]`.
 
 py-spy looks at the process a thousand times a second and writes down what each thread is in. A look goes to the
-innermost part of the program that is on the stack, a library's frame to whoever called it. Threads that wait are left
-out, and with them what the event loop does in C, which looks the same: it is the Python code, and the calls it makes.
+innermost part of the program that is on the stack, a library's frame to whoever called it, and so does the client of
+the Kubernetes API. Threads that wait are left out, and with them what the event loop does in C, which looks the same:
+it is the Python code, and the calls it makes.
 """
 
 import argparse
@@ -26,8 +27,14 @@ GROUP = "Where the whole operator's CPU goes, 97 bots at 1 s"
 LOOKS_A_SECOND = 1000
 NOBODY = "what belongs to nobody"
 WAITING = ("Condition.wait (", "EpollSelector.select (", "Runner.run (")
+SHARED = ("adapters/deadlines", "adapters/standstill")
+CARRIERS = ("adapters/kube/client", "adapters/kube/transport", "adapters/kube/replies", "adapters/kube/wire")
+"""What whoever calls the API server calls: it belongs to them."""
 PARTS = (
-    ("probes: sockets, answers, verdicts", ("adapters/probe", "adapters/answer", "adapters/readiness", "core/verdict")),
+    (
+        "probes: sockets, answers, verdicts",
+        ("adapters/probe", "adapters/answer", "adapters/readiness", *SHARED, "core/verdict"),
+    ),
     ("probes: who is polled, and when", ("runtime/polling", "runtime/sightings")),
     ("Leases", ("runtime/leadership", "runtime/candidate", "adapters/kube/lease", "core/lease")),
     ("status: made and written", ("core/status", "core/bot_entry", "runtime/status_writer", "adapters/kube/status")),
@@ -43,7 +50,7 @@ def part_of(stack: str) -> str:
     """The part that a stack belongs to: frames from the outermost in, parted by semicolons."""
     for frame in reversed(stack.split(";")):
         place = frame.rpartition("/healthheartbeat/")[2]
-        if place != frame and not place.startswith("cli/"):
+        if place != frame and not place.startswith(("cli/", *CARRIERS)):
             return next(name for name, prefixes in PARTS if place.startswith(prefixes))
         if "/kopf/" in frame:
             return "kopf: watching the resource"
@@ -68,6 +75,8 @@ def measured(api: KubernetesApi, seconds: int) -> Iterator[Row]:
         spy = [str(Path(sys.executable).with_name("py-spy")), "record", "--pid", str(operator.pid)]
         how = ["--format", "raw", "--full-filenames", "--rate", str(LOOKS_A_SECOND), "--duration", str(seconds)]
         subprocess.run([*spy, *how, "--output", folded.name], check=True, capture_output=True, timeout=seconds + 60)
+        if wrong := [report for _, report in operator.reports[10:] if report["healthy_count"] != FLEET.bots]:
+            raise SystemExit(f"{len(wrong)} sweeps were not healthy: {wrong[-1]}")
         for name, share in shares(folded.read()).items():
             yield Row(group=GROUP, what=name, unit="%", values=[share])
 

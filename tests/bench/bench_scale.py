@@ -26,11 +26,13 @@ from support import crd
 GROUP = "Many bots"
 
 
-def fleets(total: int, resources: int, interval_s: int, spread: int) -> list[lab.Fleet]:
+def fleets(total: int, resources: int, interval_s: int, spread: int, *, refusing: bool) -> list[lab.Fleet]:
     """So many bots, evenly over resources; `spread`: the percent of the interval that polls begin over."""
     each = total // resources
     spec = {"heartbeatIntervalSeconds": interval_s, "probe": {"port": "http", "spread": spread}}
-    return [lab.Fleet(name=f"many{n}", bots=each, first=n * each, spec=spec) for n in range(resources)]
+    return [
+        lab.Fleet(name=f"many{n}", bots=each, first=n * each, refusing=refusing, spec=spec) for n in range(resources)
+    ]
 
 
 @contextmanager
@@ -59,7 +61,6 @@ def measured(
     api: KubernetesApi, made: list[lab.Fleet], *, interval_s: int, spread: int, sweeps: int, lagging: bool
 ) -> Iterator[tuple[str, str, float, list[float]]]:
     """What, unit, bar (0 for none) and values, of one run."""
-    total = sum(fleet.bots for fleet in made)
     with tempfile.NamedTemporaryFile("r", suffix=".json") as lags:
         wrap = [sys.executable, "-m", "bench.lag", lags.name] if lagging else []
         with lab.operator(api, wrap=wrap) as operator:
@@ -75,7 +76,8 @@ def measured(
             took_s = operator.reports[-1][0] - at
             reports = [report for _, report in operator.reports[seen:]]
             now_mib, most_mib = meter.memory_mib(operator.pid)
-            wrong = [report for report in reports if report["healthy_count"] != report["total_bots"]]
+            found = "unhealthy_count" if made[0].refusing else "healthy_count"
+            wrong = [report for report in reports if report[found] != report["total_bots"]]
             if wrong:
                 raise SystemExit(f"{len(wrong)} of {len(reports)} sweeps were not whole: {wrong[-1]}")
             if lagging:
@@ -92,12 +94,6 @@ def measured(
     yield "CPU per probe", "µs", 0, [spent_s * 1e6 / sum(report["total_bots"] for report in reports)]
     yield "memory at its most", "MiB", 250.0, [most_mib]
     yield "memory at the end", "MiB", 0, [now_mib]
-    yield (
-        "bots found healthy, of all",
-        "%",
-        0,
-        [100 * sum(report["healthy_count"] for report in reports) / (total * len(reports) / len(made))],
-    )
 
 
 def main() -> None:
@@ -106,13 +102,14 @@ def main() -> None:
     parser.add_argument("--resources", type=int, default=10)
     parser.add_argument("--interval", type=int, default=30)
     parser.add_argument("--spread", type=int, default=0)
+    parser.add_argument("--refusing", action="store_true", help="no bot is there: each refuses at once, and all miss")
     parser.add_argument("--sweeps", type=int, default=4)
     parser.add_argument("--lag", action="store_true", help="measure stalls of the event loop, and nothing else")
     parser.add_argument("--no-bars", action="store_true", help="for reading only")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
     lab.enter("bench.bench_scale")
-    made = fleets(options.bots, options.resources, options.interval, options.spread)
+    made = fleets(options.bots, options.resources, options.interval, options.spread, refusing=options.refusing)
     rows: list[Row] = []
     with (
         bots(lab.BOT_PORT, hanging=lab.HANGING_PORT),
@@ -123,6 +120,7 @@ def main() -> None:
         asyncio.run(lab.furnish(api.kubeconfig, made))
         lab.say("measuring")
         how = f"every {options.interval} s" + (f", spread over {options.spread} %" if options.spread else "")
+        how += ", all refusing" if options.refusing else ""
         prefix = f"{options.bots:,} bots in {options.resources} resources, {how}: "
         for what, unit, bar, values in measured(
             api,

@@ -31,6 +31,8 @@ from healthheartbeat.adapters.kube.kinds import ENDPOINT_SLICES, SERVICES, Kind
 INSIDE = "HEALTHHEARTBEAT_BENCH_INSIDE"
 NETWORK = ipaddress.ip_network("10.64.0.0/10")
 BOT_PORT, HANGING_PORT, OPERATOR_PORT = 19_000, 19_001, 19_002
+REFUSING_PORT = 19_003
+"""Where nobody listens."""
 AT_ONCE = 24
 NAMESPACES = Kind("", "v1", "namespaces")
 RESOURCES = Kind("gov.polytraders.io", "v1", "healthheartbeats")
@@ -60,12 +62,16 @@ def address(number: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
-    """One resource to be made, in a namespace of its own; the last `hanging` of its bots never answer."""
+    """One resource to be made, in a namespace of its own; the last `hanging` of its bots never answer.
+
+    With `refusing` no bot is there at all.
+    """
 
     name: str
     bots: int
     first: int = 0
     hanging: int = 0
+    refusing: bool = False
     spec: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -110,6 +116,7 @@ def _objects(fleet: Fleet) -> Iterator[tuple[Kind, dict[str, Any]]]:
     for number in range(fleet.bots):
         name = f"{fleet.name}-bot-{number}"
         port = HANGING_PORT if number >= fleet.bots - fleet.hanging else BOT_PORT
+        port = REFUSING_PORT if fleet.refusing else port
         yield (
             SERVICES,
             {

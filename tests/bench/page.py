@@ -1,9 +1,11 @@
 """Puts measured rows into docs/performance.md, between its markers."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.figures import Row, shown
+from harness.processes import run
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: written by make bench -->\n", "<!-- end of figures -->\n"
@@ -30,4 +32,6 @@ def write(rows: Iterable[Row]) -> None:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{PAGE}: expected the lines {BEGIN!r} and {END!r}, between which figures go")
-    PAGE.write_text(f"{before}{begin}\n{markdown(rows)}{end}{after}")
+    commit = run(["git", "-C", PAGE.parent, "rev-parse", "--short=8", "HEAD"], timeout_s=10).strip()
+    dated = f"All of one run, on {datetime.now(UTC):%Y-%m-%d}, of commit {commit}."
+    PAGE.write_text(f"{before}{begin}\n{dated}\n\n{markdown(rows)}{end}{after}")

@@ -2,15 +2,16 @@
 
 import os
 from collections.abc import Sequence
-from typing import TypeVar
 
-T = TypeVar("T")
+from chaos.run import Fault
 
 LONG = os.environ.get("CHAOS") == "long"
 
 
-def some(all_of_them: Sequence[T], *, at_most: int) -> list[T]:
-    """All of them in the long form; in the short one at most so many, spread evenly and beginning with the first."""
-    if LONG or len(all_of_them) <= at_most:
-        return list(all_of_them)
-    return [all_of_them[number * len(all_of_them) // at_most] for number in range(at_most)]
+def some(faults: Sequence[Fault], *, at_most: int) -> list[Fault]:
+    """All in the long form; in the short one at most so many certain ones, spread evenly, the first among them."""
+    if LONG:
+        return list(faults)
+    certain = [fault for fault in faults if fault.certain]
+    count = min(at_most, len(certain))
+    return [certain[number * len(certain) // count] for number in range(count)]

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from aiohttp import web
 from chaos.gate import Exchange, Strike
 from chaos.nursery import ended
 from chaos.record import Call, Record
-from chaos.run import Fault, Run, nth, surely
+from chaos.run import Fault, Run, certain, nth
 from harness.processes import tail
 
 FIRST, SECOND = 0, 1
@@ -21,19 +21,36 @@ FIRST, SECOND = 0, 1
 
 def at_writes(calls: Sequence[Call]) -> list[Fault]:
     """SIGSTOP of the first process with each of the writes of an undisturbed run, at each of MOMENTS."""
-    return _at_each(calls, "write", lambda call: call.process == FIRST and bool(call.write))
+    return _at_each(calls, "write", lambda call: call.process == FIRST and bool(call.write), MOMENTS)
 
 
 def at_reads(calls: Sequence[Call]) -> list[Fault]:
-    """The same with each of its reads but watches, which have no reply to be before or after."""
-    return _at_each(calls, "read", lambda call: call.process == FIRST and not call.write and not call.watch)
+    """The same with each of its reads, about their replies: watches have none, and a late read changes nothing."""
+    moments = {name: strike for name, strike in MOMENTS.items() if strike is not _before_the_arrival}
+    return _at_each(calls, "read", lambda call: call.process == FIRST and not call.write and not call.watch, moments)
 
 
-def _at_each(calls: Sequence[Call], what: str, counts: Callable[[Call], bool]) -> list[Fault]:
+def at_deletes() -> list[Fault]:
+    """The same with the first process's first DELETE."""
     return [
-        Fault(name=f"frozen {moment} {what} {number}", hits=nth(surely(number), counts), strike=strike)
-        for number in range(1, sum(map(counts, calls)) + 1)
+        Fault(name=f"frozen {moment} the first DELETE", hits=lambda call: bool(call.deletes), strike=strike)
         for moment, strike in MOMENTS.items()
+    ]
+
+
+def _at_each(
+    calls: Sequence[Call], what: str, counts: Callable[[Call], bool], moments: Mapping[str, Callable[[Run], Strike]]
+) -> list[Fault]:
+    made = sum(map(counts, calls))
+    return [
+        Fault(
+            name=f"frozen {moment} {what} {number}",
+            certain=certain(number, of=made),
+            hits=nth(number, counts),
+            strike=strike,
+        )
+        for number in range(1, made + 1)
+        for moment, strike in moments.items()
     ]
 
 
@@ -42,6 +59,7 @@ class Pair(Run):
     """A run with two replicas, of which the second starts when the first has swept."""
 
     LIMIT_S: ClassVar[float] = 120.0
+    thawed: asyncio.Event = field(default_factory=asyncio.Event)
     _thawing: list["asyncio.Task[None]"] = field(default_factory=list)
 
     def freeze(self) -> None:
@@ -59,6 +77,7 @@ class Pair(Run):
             await asyncio.sleep(0.02)
         life.frozen.append((from_s, time.time()))
         os.kill(life.pid, signal.SIGCONT)
+        self.thawed.set()
 
     async def _live(self) -> None:
         first = await self.start("--leader-elect")
@@ -75,7 +94,10 @@ class Pair(Run):
 
 
 def acts_after_waking(record: Record) -> Iterator[str]:
-    """What the API server did for the woken process but the DELETEs that were written ahead before it was frozen."""
+    """What the API server did for the woken process but the DELETEs that were written ahead before it was frozen.
+
+    Sent before and held up until then is the same as sent then.
+    """
     for life in record.lives:
         for from_s, until_s in life.frozen:
             ahead = {
@@ -86,15 +108,15 @@ def acts_after_waking(record: Record) -> Iterator[str]:
                 for uid in (bot.get("pendingRestart") or {}).get("pods", ())
             }
             for call in record.calls:
-                if call.process != life.number or call.at_s <= until_s or not call.carried_out:
+                if call.process != life.number or call.done_s <= until_s or not call.carried_out:
                     continue
                 if call.writes_status or (call.deletes and call.uid not in ahead):
                     yield f"process {life.number} was carried out {call.kind} {call.deletes} after it woke up"
 
 
 def never_frozen(record: Record) -> Iterator[str]:
-    """Runs whose first process was not stopped and woken."""
-    if not record.lives[FIRST].frozen:
+    """Runs whose first process was to be stopped and woken, and was not."""
+    if (record.certain or record.struck) and not record.lives[FIRST].frozen:
         yield "no process was frozen and woken"
 
 
@@ -116,6 +138,15 @@ def _before_the_reply(run: Run) -> Strike:
     return strike
 
 
+def _before_the_arrival(run: Run) -> Strike:
+    async def strike(exchange: Exchange) -> web.StreamResponse:
+        _pair(run).freeze()
+        await _pair(run).thawed.wait()
+        return await exchange.answer(await exchange.forward())
+
+    return strike
+
+
 def _pair(run: Run) -> Pair:
     assert isinstance(run, Pair)
     return run
@@ -124,4 +155,5 @@ def _pair(run: Run) -> Pair:
 MOMENTS: dict[str, Callable[[Run], Strike]] = {
     "after the reply to": _after,
     "before the reply to": _before_the_reply,
+    "before the arrival of": _before_the_arrival,
 }

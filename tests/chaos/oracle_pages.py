@@ -47,7 +47,7 @@ def not_paged(record: Record) -> Iterator[str]:
 
     Of a run in which this process was too slow for its polls nothing is said: it was too slow for its pages too.
     """
-    for life in () if any(poll.came_too_late for poll in record.polls) else record.lives:
+    for life in () if record.overslept else record.lives:
         reports = life.reports()
         for report, deadline in zip(reports, reports[2:], strict=False):
             for bot in report["unhealthy_bots"]:

@@ -102,12 +102,11 @@ def spent_but_not_counted(record: Record) -> Iterator[str]:
     if record.status is None:
         return
     done = Counter(record.pods[call.uid].slug for call in record.deletes())
-    overslept = any(poll.came_too_late for poll in record.polls)
     for plan in PLANS:
         counted = len(record.status.bot(plan.slug).get("restartTimes", ()))
         if counted < done[plan.slug]:
             yield f"{plan.slug} was restarted {done[plan.slug]} times, and the status has {counted}"
-        if plan.slug in HEALS and done[plan.slug] != 1 and not overslept:
+        if plan.slug in HEALS and done[plan.slug] != 1 and not record.overslept:
             yield f"{plan.slug} was restarted {done[plan.slug]} times to heal it"
         if plan.slug == "looping" and counted != BUDGET:
             yield f"{plan.slug} has {counted} of {BUDGET} restarts spent at the end"

@@ -158,12 +158,14 @@ class StatusWrite:
 
 @dataclass(slots=True, kw_only=True)
 class Record:
-    """One run. `name`: what was done to it. `unfinished`: what it was still waiting for when its time was up.
+    """One run. `name`: what was to be done to it, which every run comes to if it is `certain`; `struck`: what was.
 
-    `withheld`: changes of the spec whose events were kept back.
+    `unfinished`: what it was still waiting for when its time was up. `withheld`: changes of the spec whose events were
+    kept back.
     """
 
     name: str
+    certain: bool = True
     calls: list[Call] = field(default_factory=list)
     polls: list[Poll] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
@@ -179,6 +181,11 @@ class Record:
     def writes(self) -> int:
         """How many writes came."""
         return sum(call.write > 0 for call in self.calls)
+
+    @property
+    def overslept(self) -> bool:
+        """Whether this process was once too slow for a poll: of what takes quickness of it nothing is to be said."""
+        return any(poll.came_too_late for poll in self.polls)
 
     @property
     def status(self) -> StatusWrite | None:

@@ -9,26 +9,35 @@ from aiohttp import web
 
 from chaos.gate import Exchange, Reply, Strike
 from chaos.record import Call
-from chaos.run import Fault, Run, nth, surely
+from chaos.run import Fault, Run, certain, nth
 
 LATE_S = 5
-AS_MANY = frozenset({"DELETE pods"})
+DELETES = "DELETE pods"
+"""Every run makes as many of them."""
 
 
 def at_calls(calls: Sequence[Call]) -> list[Fault]:
     """All that may go wrong with each of the calls of an undisturbed run."""
+    made = Counter(call.kind for call in calls)
     count: Counter[str] = Counter()
     faults = []
     for call in calls:
         count[call.kind] += 1
-        faults += [_at_nth(call.kind, count[call.kind], what) for what in possible(call)]
+        number, kind = count[call.kind], call.kind
+        sure = kind == DELETES or certain(number, of=made[kind])
+        faults += [_at_nth(kind, number, what, sure=sure) for what in possible(call)]
     return faults
 
 
-def _at_nth(kind: str, number: int, what: str) -> Fault:
-    """What goes wrong with the call of that number of a `kind`, or near it where not every run makes as many."""
-    hits = nth(number if kind in AS_MANY else surely(number), lambda call: call.kind == kind)
-    return Fault(name=f"{what} {number} of {kind}", hits=hits, strike=MISHAPS[what])
+def at_first_delete() -> list[Fault]:
+    """All that may go wrong with the first DELETE."""
+    return [_at_nth(DELETES, 1, what, sure=True) for what in MISHAPS]
+
+
+def _at_nth(kind: str, number: int, what: str, *, sure: bool) -> Fault:
+    """What goes wrong with the call of that number of a `kind`."""
+    hits = nth(number, lambda call: call.kind == kind)
+    return Fault(name=f"{what} {number} of {kind}", certain=sure, hits=hits, strike=MISHAPS[what])
 
 
 def possible(call: Call) -> Sequence[str]:

@@ -67,9 +67,10 @@ def _own_loopback() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One thing that goes wrong: `strike(run)` on the call that `hits`, once."""
+    """One thing that goes wrong: `strike(run)` on the call that `hits`, once. `certain`: every run comes to it."""
 
     name: str
+    certain: bool = True
     hits: Callable[[Call], bool] = lambda _call: False
     strike: Callable[["Run"], Strike] | None = None
 
@@ -86,9 +87,9 @@ def nth(number: int, counts: Callable[[Call], bool]) -> Callable[[Call], bool]:
     return hits
 
 
-def surely(number: int) -> int:
-    """A number that every run comes to, near one that not every run does: of each four the first, second and third."""
-    return max(1, number * 3 // 4)
+def certain(number: int, of: int) -> bool:
+    """Whether every run comes to that call of a kind of which the undisturbed one made so many: three of each four."""
+    return number <= max(1, of * 3 // 4)
 
 
 @dataclass
@@ -132,7 +133,7 @@ class Run:
     ending: bool = False
 
     def __post_init__(self) -> None:
-        self.record = Record(name=self.fault.name)
+        self.record = Record(name=self.fault.name, certain=self.fault.certain)
         self.name = f"chaos-{uuid4().hex[:8]}"
         self.folder = self.town.folder / self.name
         self.folder.mkdir()

@@ -39,7 +39,11 @@ class Runs:
     def figures(self) -> str:
         """What was struck how often, for people."""
         kinds = Counter(record.struck.partition(" at ")[2].partition(" (")[0] or "nothing" for record in self.records)
-        return f"{len(self.records)} runs; struck: " + ", ".join(f"{kind} {n}" for kind, n in kinds.most_common())
+        overslept = sum(record.overslept for record in self.records)
+        return (
+            f"{len(self.records)} runs; struck: {', '.join(f'{kind} {n}' for kind, n in kinds.most_common())}; "
+            f"{overslept} in which this process was too slow for a poll, and two oracles had less to say"
+        )
 
 
 def play(apiserver: ApiServer, folder: Path, faults: Sequence[Fault], *, run: type[Run] = Run) -> Runs:

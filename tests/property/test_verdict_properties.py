@@ -3,13 +3,11 @@
 import json
 import math
 from typing import Any
-from unittest.mock import patch
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from healthheartbeat.core import verdict
-from healthheartbeat.core.verdict import MAX_MESSAGE_CHARS, Outcome, Verdict, _parse, _parse_plain, judge
+from healthheartbeat.core.verdict import MAX_MESSAGE_CHARS, Outcome, Verdict, judge
 
 NOW_MS = 1_746_792_000_000
 SLUG = "a.bot"
@@ -82,24 +80,6 @@ def test_no_bytes_raise_and_none_are_healthy_unless_they_say_so(body: bytes, mor
     assert (verdict.outcome is Outcome.HEALTHY) == (verdict.reason is None) == (not verdict.message)
     if verdict.outcome is Outcome.HEALTHY:
         assert ought_to_be_healthy(json.loads(body.decode("utf-8")), policy)
-
-
-@unhurried
-@given(answers.map(json.dumps) | st.dictionaries(st.text(max_size=5), scalars, max_size=4).map(json.dumps), st.data())
-@example('{"a": 1, "a": 1}', None)
-@example('{"a": "x", "a": "x"}', None)
-@example('{"a": 18446744073709551616}', None)
-@example('"{"', None)
-def test_a_plain_body_is_read_as_any_other(text: str, more: st.DataObject | None) -> None:
-    if more is not None:  # members come twice, pieces are missing
-        place = more.draw(st.integers(0, len(text)))
-        piece = more.draw(st.sampled_from(["", ",", '"', ":1", ', "a": 1', ', "slug": "x"', *text]))
-        text = text[:place] + piece + text[place:]
-    body = text.encode()
-    plain = _parse_plain(body)
-    if plain is not None:
-        with patch.object(verdict, "_parse_plain", lambda _: None):
-            assert plain == _parse(body)
 
 
 @unhurried

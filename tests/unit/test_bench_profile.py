@@ -13,6 +13,12 @@ def test_a_look_goes_to_the_innermost_part_and_a_librarys_frame_to_whoever_calle
     assert shares(folded) == {"probes: sockets, answers, verdicts": 75, "deciding: ledger, budget, breaker": 25}
 
 
+def test_calls_to_the_api_server_belong_to_whoever_makes_them() -> None:
+    writing = f"{HEAD};write_status (/x/healthheartbeat/adapters/kube/status.py:3)"
+    calling = "put (/x/healthheartbeat/adapters/kube/client.py:4)"
+    assert shares(f"{writing};{calling};request (/x/aiohttp/client.py:6) 5\n") == {"status: made and written": 100}
+
+
 @pytest.mark.parametrize(
     ("frame", "part"),
     [

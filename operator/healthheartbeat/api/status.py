@@ -17,6 +17,7 @@ from healthheartbeat.api.times import MAX_RFC3339_LENGTH
 MAX_MESSAGE_LENGTH: Final = 160
 """Of a bot's `message` and `actionReason`: with a thousand bots down, this is what fills the object (etcd: 1.5 MiB)."""
 MAX_CONDITION_MESSAGE_LENGTH: Final = 4096
+MAX_CONDITIONS: Final = 16
 MAX_RESTART_TIMES: Final = 32
 MAX_TARGET_LENGTH: Final = 16
 MAX_PENDING_PODS: Final = 1000
@@ -152,7 +153,7 @@ class Status(TypedDict, total=False):
     conditions: Annotated[
         list[Condition],
         Field(
-            max_length=16,
+            max_length=MAX_CONDITIONS,
             description="Ready, BotsHealthy, RegistryFresh and RestartsAllowed.",
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
         ),

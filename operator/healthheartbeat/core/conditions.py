@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from healthheartbeat.api.codes import AlertName
+from healthheartbeat.api.status import MAX_CONDITIONS
 from healthheartbeat.api.text import clip
 from healthheartbeat.api.times import format_s
 from healthheartbeat.core.resource import ResourceLedger
@@ -114,6 +115,13 @@ def render(
             }
         )
     return rendered
+
+
+def of_others(written: object, ours: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The conditions of a status as it was `written` whose types are not `ours`, as many as fit beside them."""
+    types = {condition["type"] for condition in ours}
+    others = [one for one in written if isinstance(one, Mapping)] if isinstance(written, list) else []
+    return [dict(one) for one in others if one.get("type") not in types][: MAX_CONDITIONS - len(ours)]
 
 
 def _count(slugs: Sequence[str]) -> str:

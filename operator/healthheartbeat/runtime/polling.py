@@ -53,7 +53,7 @@ class Polls:
         loop = asyncio.get_running_loop()
         began_s, apart_s = loop.time(), max(0.0, spread_s) / max(1, len(queue))
         together = max(1, int(SLOT_S / apart_s)) if apart_s else 1
-        turns = count()
+        turns, gate = count(), _Gate()
 
         async def worker() -> None:
             while queue and may_start():
@@ -61,6 +61,7 @@ class Polls:
                 if apart_s:
                     place = next(turns) // together * together
                     await asyncio.sleep(began_s + place * apart_s - loop.time())
+                await gate.passed()  # what is refused on this node has its answer at once, and takes no turn of its own
                 verdicts[bot.slug][pod.uid] = await _guarded(probe, bot, pod)
                 due[bot.slug] -= 1
                 if not due[bot.slug]:
@@ -84,6 +85,26 @@ class Polls:
         first = [polls.pop(key) for key in self._waiting if key in polls]
         waited = {bot.slug for bot, _ in first}
         return deque([*first, *sorted(polls.values(), key=lambda poll: poll[0].slug not in waited)])
+
+
+class _Gate:
+    """Lets AT_ONCE pass in a turn of the loop."""
+
+    def __init__(self) -> None:
+        self._left = AT_ONCE
+        self._opened = asyncio.Event()
+
+    async def passed(self) -> None:
+        while not self._left:
+            await self._opened.wait()
+        if self._left == AT_ONCE:
+            asyncio.get_running_loop().call_soon(self._open)
+            self._opened.clear()
+        self._left -= 1
+
+    def _open(self) -> None:
+        self._left = AT_ONCE
+        self._opened.set()
 
 
 async def _turn(number: int) -> None:

@@ -87,13 +87,19 @@ class Watch:
     def status(self, now: Now) -> dict[str, Any]:
         """The whole status as it should be now: what is said here, over what else the last reading's status says.
 
-        Before a term's first sweep that is the last report of another process, and always what a newer version wrote.
+        That is another process's last report until there is one of this, and always what a newer version or some other
+        controller wrote: fields and conditions that are not ours.
         """
         reading = self.good
         self.conditions = rules.render(
             self._conditions(now), self.conditions, generation=reading.generation, wall_ms=now.wall_ms
         )
-        body = {**reading.status, "observedGeneration": reading.generation, "conditions": self.conditions}
+        others = rules.of_others(reading.status.get("conditions"), self.conditions)
+        body = {
+            **reading.status,
+            "observedGeneration": reading.generation,
+            "conditions": [*self.conditions, *others],
+        }
         policy = self.policy
         if self.report is not None:
             body["lastReport"] = self.report.to_dict()

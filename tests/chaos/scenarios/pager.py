@@ -9,15 +9,16 @@ from harness.processes import until
 from support import alertmanager as witness
 
 URL = "http://127.0.0.1:9093"
+INHIBIT = (Path(__file__).parents[3] / "manifests" / "prometheus" / "alertmanager-inhibit.yaml").read_text()
 
 
 class Pager:
-    """One Alertmanager at `URL` of the node; it ends with the node at the latest."""
+    """One Alertmanager at `URL` of the node, with our inhibit rules; it ends with the node at the latest."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self._cluster = cluster
         config = folder / "alertmanager.yml"
-        config.write_text(witness.CONFIG.format(webhook=witness.NOBODY))
+        config.write_text(witness.CONFIG.format(webhook=witness.NOBODY) + INHIBIT)
         self._process = cluster.spawn_in_node(
             [
                 witness.PROGRAM,
@@ -32,8 +33,15 @@ class Pager:
         self._until_ready()
 
     def firing(self, namespace: str) -> list[dict[str, Any]]:
-        """Labels of the alerts about a namespace that fire. Raises OSError while it is away."""
-        reply = self._cluster.fetch(f"{URL}/api/v2/alerts?filter=namespace%3D%22{namespace}%22")
+        """Labels of the alerts about a namespace that fire, inhibited ones too. Raises OSError while it is away."""
+        return self._alerts(namespace)
+
+    def paging(self, namespace: str) -> list[dict[str, Any]]:
+        """Those of them that anybody is told of."""
+        return self._alerts(namespace, "&inhibited=false")
+
+    def _alerts(self, namespace: str, more: str = "") -> list[dict[str, Any]]:
+        reply = self._cluster.fetch(f"{URL}/api/v2/alerts?filter=namespace%3D%22{namespace}%22{more}")
         return [alert["labels"] for alert in json.loads(reply.body)]
 
     def go_away(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chaos import oracle_end, oracle_restarts
+from chaos import leaders, oracle_end, oracle_restarts
 from chaos.record import BOT_DOWN, EXHAUSTED, Call, Life, Page, Poll, Record, SeenPod, StatusWrite
 from chaos.run import END, FIRING, PLANS, THRESHOLD
 from chaos.verdicts import ORACLES
@@ -209,6 +209,35 @@ def test_a_process_that_was_frozen_may_find_a_pod_gone_and_no_other(until_s: flo
     story.record.lives[0].frozen.append((BEGAN_S + until_s - 0.1, BEGAN_S + until_s))
     story.delete(story.pod("crashed"), BEGAN_S + 5, status=409)
     assert len(list(oracle_restarts.gone_already(story.record))) == found
+
+
+def test_of_a_woken_leader_everything_is_named_but_deletes_that_were_written_ahead(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    woken_s = BEGAN_S + SWEEPS + 1
+    story.record.lives[0].frozen.append((BEGAN_S + 4.35, woken_s))  # between the status and the DELETE of sweep 4
+    story.delete(story.pod("crashed"), woken_s + 1)
+    assert list(leaders.acts_after_waking(story.record)) == []
+    story.delete(story.pod("paused"), woken_s + 1)
+    assert len(list(leaders.acts_after_waking(story.record))) == 1
+    story.write_status(woken_s + 2, {})
+    assert len(list(leaders.acts_after_waking(story.record))) == 2
+
+
+def test_what_was_sent_before_and_held_up_until_it_woke_is_an_act_of_a_woken_leader(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    woken_s = BEGAN_S + SWEEPS + 1
+    story.record.lives[0].frozen.append((BEGAN_S + 4.35, woken_s))
+    next(call for call in story.record.calls if call.writes_status).done_s = woken_s + 1
+    assert len(list(leaders.acts_after_waking(story.record))) == 1
+
+
+def test_a_leader_that_was_to_be_frozen_and_was_not_is_named(tmp_path: Path) -> None:
+    record = Story(tmp_path).record
+    assert len(list(leaders.never_frozen(record))) == 1
+    record.certain = False
+    assert list(leaders.never_frozen(record)) == []
+    record.struck = "frozen"
+    assert len(list(leaders.never_frozen(record))) == 1
 
 
 @pytest.mark.parametrize(("outcome", "found"), [("reset", 1), ("too late: who asked has left", 0)])

@@ -136,3 +136,15 @@ def test_a_transition_time_moves_only_with_the_status() -> None:
 def test_conditions_that_another_writer_left_odd_are_written_anew(odd: dict[str, Any]) -> None:
     (ready,) = conditions.render([Condition("Ready", "True", "X", "y")], [odd], generation=1, wall_ms=BORN_MS)
     assert ready["lastTransitionTime"] == "2025-05-09T12:00:00Z"
+
+
+def test_conditions_of_others_are_kept_as_they_are_as_many_as_fit() -> None:
+    ours = [{"type": "Ready", "status": "True"}]
+    theirs = [{"type": f"Theirs{number}", "status": "False"} for number in range(20)]
+    kept = conditions.of_others([{"type": "Ready", "status": "Unknown"}, "no mapping", *theirs], ours)
+    assert kept == theirs[:15], "a status holds 16, and one is ours"
+
+
+@pytest.mark.parametrize("written", [None, "Ready", {"type": "Audited"}])
+def test_what_is_no_list_holds_no_conditions_of_others(written: object) -> None:
+    assert conditions.of_others(written, []) == []

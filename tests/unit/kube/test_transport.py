@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import json
 import socket
 import ssl
 import threading
@@ -14,7 +13,6 @@ import pytest
 
 from healthheartbeat.adapters.kube.client import KubeClient
 from healthheartbeat.adapters.kube.kinds import PODS
-from healthheartbeat.adapters.kube.transport import encoded
 from support.fake_api import write_kubeconfig
 
 ANSWER = b'{"kind": "Status", "status": "Success"}'
@@ -63,9 +61,3 @@ def test_no_connection_outlives_the_client(certificate: Path, tmp_path: Path, me
 
         asyncio.run(story())
         gc.collect()  # what was left open complains as it goes, which fails the test
-
-
-def test_half_a_surrogate_pair_out_of_a_bots_mouth_stops_no_write() -> None:
-    body = {"message": "it said \ud800", "bots": [{"slug": "a.b", "missCount": 2, "healthy": None}]}
-    assert json.loads(encoded(body)) == body
-    assert encoded({"a": [1, "ä"]}) == '{"a":[1,"ä"]}'.encode()

@@ -150,6 +150,25 @@ async def test_an_empty_registry_is_no_trouble() -> None:
     assert sweeps.judged == []
 
 
+async def test_probes_that_have_their_answer_at_once_leave_turns_to_everybody_else() -> None:
+    turns = 0
+
+    async def refused(_of: Bot, _pod: Pod) -> Verdict:
+        return SICK
+
+    async def everybody_else() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    others = asyncio.create_task(everybody_else())
+    await asyncio.sleep(0)
+    await Polls().run(fleet(320), probe=refused, judged=lambda *_: None, max_in_flight=16, may_start=lambda: True)
+    others.cancel()
+    assert turns >= 320 // 16 - 1
+
+
 # Spread over the interval (probe.spread)
 
 

@@ -14,6 +14,7 @@ from support.network import CALL_TIMEOUT_S, Fate, Verb
 from support.virtual_time import BORN_MS
 from support.watching import INTERVAL_S, SICK, cluster, watching
 
+CONDITIONS = ("Ready", "BotsHealthy", "RegistryFresh", "RestartsAllowed")
 DOWN_A = (AlertName.BOT_DOWN, "a")
 
 
@@ -159,10 +160,12 @@ async def test_what_others_put_into_the_status_stays_until_this_process_knows_be
     await world.die()
     await asyncio.sleep(1)
     world.cluster.status["ofANewerVersion"] = {"kept": True}
+    world.cluster.status["conditions"].append({"type": "Audited", "status": "True"})
     told: list[tuple[int, int]] = []
 
     def wrote(before: dict[str, Any], after: dict[str, Any], _sender: str) -> None:
         assert after["ofANewerVersion"] == {"kept": True}
+        assert [one["type"] for one in after["conditions"]] == [*CONDITIONS, "Audited"]
         told.append((before["lastReport"]["sequence"], after["lastReport"]["sequence"]))
 
     world.cluster.on_write = wrote

@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
-
 from healthheartbeat.adapters.kube import replies
+from healthheartbeat.adapters.kube.wire import decoded
 
 Object = dict[str, Any]
 
@@ -39,7 +38,7 @@ class Listing:
                 found.extend(page.decoded)
                 continue
             try:
-                items = orjson.loads(page.text)
+                items = decoded(page.text)
             except ValueError:
                 items = False
             if not isinstance(items, list | None):
@@ -67,7 +66,7 @@ def page(status: int, content: bytes, *, words: str) -> Page:
     head, items, tail = content.partition(_ITEMS)
     if status == 200 and items and tail.rstrip().endswith(b"}"):  # noqa: PLR2004 - HTTP's own
         try:
-            body = orjson.loads(head + _ITEMS + b"null}")
+            body = decoded(head + _ITEMS + b"null}")
         except ValueError:
             body = None
         if isinstance(body, dict) and isinstance(metadata := body.get("metadata"), dict):

@@ -2,9 +2,8 @@
 
 from typing import Any, Final
 
-import orjson
-
 from healthheartbeat.adapters.kube.errors import ApiError, ApiUnavailable, Conflict, Forbidden, NotFound
+from healthheartbeat.adapters.kube.wire import decoded
 from healthheartbeat.api.text import clip
 
 MAX_WORDS: Final = 500
@@ -50,7 +49,7 @@ def read(status: int, content: bytes, *, words: str, write: bool) -> dict[str, A
 
 def _json_object(content: bytes) -> dict[str, Any] | None:
     try:
-        body = orjson.loads(content)
+        body = decoded(content)
     except ValueError:
         return None
     return body if isinstance(body, dict) else None

@@ -1,19 +1,18 @@
 """Connections to the API server: kept ones for most calls, and a fresh one each for what must not meet an end."""
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Final
 
 import aiohttp
-import orjson
 from aiohttp.connector import Connection
 
 from healthheartbeat import __version__
 from healthheartbeat.adapters import http_date
 from healthheartbeat.adapters.kube.credentials import Credentials
+from healthheartbeat.adapters.kube.wire import encoded
 
 READ_BUFFER_BYTES: Final = 2**20
 ENDS_WITHIN_S: Final = 2.0
@@ -61,14 +60,6 @@ class _Fresh(aiohttp.TCPConnector):
             transport.abort()
         self._made.clear()
         await asyncio.sleep(0)  # they end in the loop's next turn
-
-
-def encoded(body: object) -> bytes:
-    """JSON, fast: the status of a thousand bots is one piece, and the loop waits while it is put into words."""
-    try:
-        return orjson.dumps(body)
-    except TypeError:  # half a surrogate pair, out of what a bot said: JSON can write it, and the API server mends it
-        return json.dumps(body, separators=(",", ":")).encode()
 
 
 class Transport:

@@ -59,6 +59,7 @@ def _outage(play: Play, begun: str, begin: Callable[[], None], ended: str, end: 
     play.expect(f"{GONE}, still down, is restarted now", lambda: bots.bot(GONE).get("restartTimes", [None])[0])
     play.expect_all_healthy()
     _replaced(play, before)
+    play.expect_restarts(operator, 1)
     play.expect_no_page()
 
 
@@ -83,6 +84,7 @@ def slow(play: Play) -> None:
         play.inject("calls are as quick as ever", proxy.mend)
         play.expect_all_healthy()
         _replaced(play, before)
+        play.expect_restarts(operator, 1)
         play.expect_no_page()
         play.end()
 

@@ -89,4 +89,5 @@ def zombie(play: Play) -> None:
     play.expect_state(SLUG, "Healthy")
     now = bots.uids(SLUG)
     play.require(f"its pod {uid} is gone", holds=uid not in now, seen=", ".join(now))
+    play.expect_restarts(operator, 1)
     play.expect_no_page()

@@ -8,6 +8,7 @@ from chaos.scenarios.play import Play
 from chaos.scenarios.recipes.bots import BOT_DOWN
 
 CUT_PORT: Final = 8099
+STORM: Final = "HEALTH_HEARTBEAT_STORM"
 HEALS_S: Final = 6
 RULES: Final = f"table inet cut {{ chain out {{ type filter hook output priority 0; tcp dport {CUT_PORT} drop; }}; }}"
 
@@ -51,7 +52,7 @@ def network_partition(play: Play) -> None:
 
 def storm(play: Play) -> None:
     """Five of six bots fail at once: our own network is suspected, nothing is restarted, one page lists them."""
-    bots = play.bots
+    bots, pager = play.bots, play.ground.pager
     slugs = [f"strat.storm-{n}" for n in range(6)]
     bots.start(*slugs)
     before = play.pods(slugs)
@@ -63,7 +64,11 @@ def storm(play: Play) -> None:
     for slug in slugs[:5]:
         bots.control(slug, mode="fail")
     play.expect("the breaker opens: RestartsAllowed is False", lambda: bots.condition("RestartsAllowed") == "False")
-    play.expect_pages(None, "HEALTH_HEARTBEAT_STORM")
+    play.expect_pages(None, STORM)
+    for slug in slugs[:5]:
+        play.expect_pages(slug, BOT_DOWN)
+    words = "one page is sent for all: the others are inhibited by the shipped rules"
+    play.expect(words, lambda: [page["alertname"] for page in pager.paging(play.namespace)] == [STORM])
     play.expect(f"{slugs[0]} is held by the breaker", lambda: bots.bot(slugs[0]).get("action") == "held_by_breaker")
     play.account.inject(f"in {HEALS_S} s they answer well again")
     # At one moment: the breaker closes as soon as few are missing, and those few are then due for a restart.
