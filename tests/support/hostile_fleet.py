@@ -23,7 +23,7 @@ from healthheartbeat.core.registry import Bot, Pod
 from healthheartbeat.core.verdict import Outcome, Verdict
 from healthheartbeat.runtime.polling import Polls
 from support.hostile import HostileServer
-from support.plays import NEVER_END, NOW_MS, PLAYS, Peer, Play, body, with_length
+from support.plays import NEVER_END, NOW_MS, PLAYS, Peer, Play, with_length
 
 BOTS: Final = 97
 SLUG: Final = "s"
@@ -33,13 +33,39 @@ PATIENCE_S: Final = 30.0
 OUR_STANDSTILL: Final = "our own event loop stood still"
 WARM_SWEEPS: Final = 10
 MOST_GROWTH_MIB: Final = 16
-STATUSES: Final = (*range(400, 410), *range(500, 509))
+BODIES: Final[Mapping[MissReason, Mapping[str, bytes]]] = {
+    MissReason.INVALID_BODY: {
+        "slug_twice": b'{"slug": "s", "slug": "s", "status": "ok"}',
+        "byte_order_mark": b'\xef\xbb\xbf{"slug": "s", "status": "ok"}',
+        "comma_at_the_end": b'{"slug": "s", "status": "ok",}',
+        "single_quotes": b"{'slug': 's', 'status': 'ok'}",
+        "commented": b'{"slug": "s", "status": "ok"} // well',
+        "two_objects": b'{"slug": "s", "status": "ok"}{"slug": "s", "status": "ok"}',
+        "in_a_list": b'[{"slug": "s", "status": "ok"}]',
+        "in_a_string": b'"{\\"slug\\": \\"s\\", \\"status\\": \\"ok\\"}"',
+        "null": b"null",
+        "slug_a_list": b'{"slug": ["s"], "status": "ok"}',
+        "name_in_capitals": b'{"Slug": "s", "status": "ok"}',
+        "status_true": b'{"slug": "s", "status": true}',
+        "status_left_out": b'{"slug": "s"}',
+        "decided_in_words": b'{"slug": "s", "status": "ok", "last_decision_ms": "just now"}',
+        "control_character": b'{"slug": "s", "status": "ok", "note": "\x00"}',
+    },
+    MissReason.SLUG_MISMATCH: {
+        "slug_in_capitals": b'{"slug": "S", "status": "ok"}',
+        "slug_with_a_blank": b'{"slug": "s ", "status": "ok"}',
+        "slug_that_looks_alike": b'{"slug": "\xd1\x95", "status": "ok"}',  # Cyrillic
+    },
+    MissReason.NOT_OK: {
+        "status_in_capitals": b'{"slug": "s", "status": "OK"}',
+    },
+}
 
 
-def _status(code: int) -> Play:
+def _saying(content: bytes) -> Play:
     def play(peer: Peer) -> None:
         peer.request()
-        peer.send(with_length(body(peer.slug), head=b"HTTP/1.1 %d Oh\r\n" % code))
+        peer.send(with_length(content))
         peer.hold()
 
     return play
@@ -47,7 +73,7 @@ def _status(code: int) -> Play:
 
 FLEET: Final[Mapping[str, tuple[Play, MissReason | None]]] = {
     **PLAYS,
-    **{f"status_{code}": (_status(code), MissReason.HTTP_STATUS) for code in STATUSES},
+    **{name: (_saying(content), reason) for reason, said in BODIES.items() for name, content in said.items()},
 }
 
 
