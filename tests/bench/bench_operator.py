@@ -24,7 +24,7 @@ from healthheartbeat.adapters import collector, logs
 from healthheartbeat.adapters.kube import client as kube_client
 from healthheartbeat.adapters.kube.client import KubeClient
 from healthheartbeat.adapters.kube.events import EventRecorder
-from healthheartbeat.adapters.kube.pods import DeleteResult
+from healthheartbeat.adapters.kube.pods import DeleteOutcome, DeleteResult
 from healthheartbeat.adapters.kube.transport import Sent
 from healthheartbeat.adapters.metrics import Metrics
 from healthheartbeat.adapters.paging import PageBoard
@@ -54,6 +54,7 @@ class Watched:
         self.misses: dict[str, list[float]] = {}
         self.sent: dict[str, float] = {}
         self.answered: dict[str, float] = {}
+        self.undone: list[str] = []
         self.reports: list[tuple[float, OperationsReport]] = []
         self._world = world
         self.world = dataclasses.replace(world, probe=self._probe, delete_pod=self._delete, report=self._report)
@@ -88,6 +89,8 @@ class Watched:
         DELETING.set(pod.name)
         result = await self._world.delete_pod(namespace, pod)
         self.answered[pod.name] = time.monotonic()
+        if result.outcome is not DeleteOutcome.DELETED:
+            self.undone.append(f"{pod.name}: {result}")
         return result
 
     async def bare(self, bots: Sequence[tuple[Bot, Pod]]) -> float:
@@ -181,6 +184,8 @@ async def break_and_wait(
         if running.done() or time.monotonic() > deadline:
             raise TimeoutError(f"no DELETE of {set(names) - watched.answered.keys()}")
         await asyncio.sleep(0.05)
+    if watched.undone:
+        raise SystemExit(f"not all were deleted: {watched.undone}")
     decided = [watched.deciding(name) for name in names]
     if max(decided) - min(decided) > INTERVAL_S / 2:
         raise SystemExit("they were not down at once: their verdicts came in two sweeps")

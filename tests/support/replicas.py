@@ -79,13 +79,20 @@ class Replicas:
         """What each of those that run leads."""
         return [replica.leads for replica in self.running if replica.leaderships]
 
+    @property
+    def leaders(self) -> list[int]:
+        """How many lead each resource."""
+        running = [replica.leaderships for replica in self.running if replica.leaderships]
+        return [sum(one.role is Role.LEADER for one in rivals) for rivals in zip(*running, strict=True)]
+
     async def until_all_led(self, *, within_s: float) -> float:
         """Wait until every resource has exactly one leader; how long it took. Raises TimeoutError."""
         loop = asyncio.get_running_loop()
         began_s = loop.time()
-        while sum(self.shares) < self.resources:
+        while self.leaders != [1] * self.resources:
             if loop.time() - began_s > within_s:
-                raise TimeoutError(f"{sum(self.shares)} of {self.resources} are led after {within_s} s")
+                led = self.leaders.count(1)
+                raise TimeoutError(f"{led} of {self.resources} are led by one after {within_s} s")
             await asyncio.sleep(0.05)
         return loop.time() - began_s
 
