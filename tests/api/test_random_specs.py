@@ -182,16 +182,22 @@ def test_a_change_that_config_load_refuses_leaves_the_last_good_one_in_force(sta
     stage.create("kept", good)
     try:
         until(lambda: stage.picture("kept") is not None, what="the good one is in force", timeout_s=40)
-        before = stage.picture("kept")
         changed = stage.change("kept", SHARED | {"heartbeatIntervalSeconds": 2})
         assert changed is not None, "the API server takes it"
         with pytest.raises(ConfigError):
             config.load(changed)
-        until(lambda: (stage.picture("kept") or {}).get("ready", ("",))[0] == "False", what="it is said", timeout_s=40)
-        after = stage.picture("kept")
-        assert before is not None
-        assert after is not None
-        assert after | {"ready": None} == before | {"ready": None}
+        stage.create("untouched", good)
+
+        def refused() -> bool:
+            kept, untouched = stage.picture("kept"), stage.picture("untouched")
+            if kept is None or untouched is None:
+                return False
+            (ready, *others), (_, *expected) = kept.pop("conditions"), untouched.pop("conditions")
+            kept.pop("ready"), untouched.pop("ready")
+            return ready[:2] == ["Ready", "False"] and (others, kept) == (expected, untouched)
+
+        until(refused, what="it is said, and all else is as the good one has it", timeout_s=40)
     finally:
         stage.delete("kept")
+        stage.delete("untouched")
     assert stage.operator.process.status.state == "running"

@@ -30,6 +30,7 @@ RUNS = (
 
 def main() -> int:
     argparse.ArgumentParser(prog="python -m bench", description=__doc__).parse_args()
+    measured = page.commit()
     rows: list[Row] = []
     failed: list[str] = []
     for module, *arguments in RUNS:
@@ -45,7 +46,7 @@ def main() -> int:
     if failed:
         sys.stderr.write(f"{page.PAGE} is left as it was, since these failed: {', '.join(failed)}\n")
         return 1
-    page.write(rows)
+    page.write(rows, of=measured)
     return 0
 
 

@@ -26,12 +26,16 @@ def markdown(rows: Iterable[Row]) -> str:
     return "\n".join([*words[1:], "", ""])
 
 
-def write(rows: Iterable[Row]) -> None:
-    """Replace the page's figures. Raises ValueError where its markers are gone."""
+def commit() -> str:
+    """What is measured, in short; "-dirty" where files differ from it."""
+    return run(["git", "-C", PAGE.parent, "describe", "--always", "--dirty", "--abbrev=8"], timeout_s=10).strip()
+
+
+def write(rows: Iterable[Row], *, of: str) -> None:
+    """Replace the page's figures by those of a commit. Raises ValueError where its markers are gone."""
     before, begin, rest = PAGE.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{PAGE}: expected the lines {BEGIN!r} and {END!r}, between which figures go")
-    commit = run(["git", "-C", PAGE.parent, "rev-parse", "--short=8", "HEAD"], timeout_s=10).strip()
-    dated = f"All of one run, on {datetime.now(UTC):%Y-%m-%d}, of commit {commit}."
+    dated = f"All of one run, on {datetime.now(UTC):%Y-%m-%d}, of commit {of}."
     PAGE.write_text(f"{before}{begin}\n{dated}\n\n{markdown(rows)}{end}{after}")

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from chaos.crashes import MOMENTS, is_write
+from chaos import crashes
 from chaos.gate import Exchange, Reply, Strike
 from chaos.record import Call
 from chaos.run import THRESHOLD, Fault, Run
@@ -14,10 +14,9 @@ from chaos.run import THRESHOLD, Fault, Run
 LOOK_S = 0.02
 
 
-def at_write(number: int) -> Fault:
-    """SIGKILL after the reply to write `number`."""
-    moment = "killed after the reply to write"
-    return Fault(name=f"{moment} {number}", hits=lambda call: is_write(call, number), strike=MOMENTS[moment])
+def at_write(number: int, *, of: int) -> Fault:
+    """SIGKILL after the reply to write `number`; the undisturbed run made so many."""
+    return crashes.at_write(number, "killed after the reply to write", of=of)
 
 
 @dataclass

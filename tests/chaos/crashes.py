@@ -6,12 +6,17 @@ from aiohttp import web
 
 from chaos.gate import Exchange, Strike
 from chaos.record import Call
-from chaos.run import Fault, Run
+from chaos.run import Fault, Run, certain
 
 
-def at_write(number: int, moment: str) -> Fault:
-    """SIGKILL at write `number`, at a `moment` of MOMENTS."""
-    return Fault(name=f"{moment} {number}", hits=lambda call: is_write(call, number), strike=MOMENTS[moment])
+def at_write(number: int, moment: str, *, of: int) -> Fault:
+    """SIGKILL at write `number`, at a `moment` of MOMENTS; the undisturbed run made so many."""
+    return Fault(
+        name=f"{moment} {number}",
+        certain=certain(number, of=of),
+        hits=lambda call: is_write(call, number),
+        strike=MOMENTS[moment],
+    )
 
 
 def at_first(kind: str, moment: str) -> Fault:

@@ -30,11 +30,17 @@ def at_reads(calls: Sequence[Call]) -> list[Fault]:
     return _at_each(calls, "read", lambda call: call.process == FIRST and not call.write and not call.watch, moments)
 
 
-def at_deletes() -> list[Fault]:
-    """The same with the first process's first DELETE."""
+def at_firsts() -> list[Fault]:
+    """The same with the first DELETE, and with the first status held up."""
     return [
         Fault(name=f"frozen {moment} the first DELETE", hits=lambda call: bool(call.deletes), strike=strike)
         for moment, strike in MOMENTS.items()
+    ] + [
+        Fault(
+            name="frozen before the arrival of the first status",
+            hits=lambda call: call.process == FIRST and call.writes_status,
+            strike=_before_the_arrival,
+        )
     ]
 
 
@@ -49,8 +55,8 @@ def _at_each(
             hits=nth(number, counts),
             strike=strike,
         )
-        for number in range(1, made + 1)
         for moment, strike in moments.items()
+        for number in range(1, made + 1)
     ]
 
 

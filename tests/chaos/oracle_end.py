@@ -29,7 +29,7 @@ def status_differs(record: Record) -> Iterator[str]:
     yield from _differs("former bots", status.get("formerBots", []), [])
     for bot in status["bots"]:
         seen, promised = _seen(bot), _promised(bot["slug"])
-        if bot["slug"] in BAD and _was_late(record, bot["slug"]):
+        if bot["slug"] in BAD and _was_late(record, bot["slug"], status["lastReport"]["fired_at_ms"] / 1000):
             promised["reason"] = TIMEOUT if seen["reason"] == TIMEOUT else promised["reason"]
         yield from _differs(bot["slug"], seen, promised)
     report = status["lastReport"]
@@ -74,10 +74,11 @@ def _promised(slug: str) -> dict[str, Any]:
     }
 
 
-def _was_late(record: Record, slug: str) -> bool:
-    """Whether a bot's last poll met a process of ours that was too slow for it: its pod had no say in why it missed."""
-    polls = [poll for poll in record.polls if poll.slug == slug]
-    return bool(polls) and max(polls, key=lambda poll: poll.at_s).came_too_late
+def _was_late(record: Record, slug: str, swept_s: float) -> bool:
+    """Whether a poll of the last sweep, or after, met a process of ours that was too slow for it: its bot's pod had no
+    say in why it missed.
+    """
+    return any(poll.came_too_late and poll.slug == slug and poll.at_s >= swept_s for poll in record.polls)
 
 
 def _differs(what: str, seen: Any, promised: Any) -> Iterator[str]:

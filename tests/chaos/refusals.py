@@ -29,9 +29,12 @@ def at_calls(calls: Sequence[Call]) -> list[Fault]:
     return faults
 
 
-def at_first_delete() -> list[Fault]:
-    """All that may go wrong with the first DELETE."""
-    return [_at_nth(DELETES, 1, what, sure=True) for what in MISHAPS]
+def at_firsts() -> list[Fault]:
+    """All that may go wrong with the first DELETE, and one thing each with the first of the other kinds."""
+    others = (("PUT healthheartbeats/status", CONFLICT), ("POST events", CUT), ("GET endpointslices", LATE))
+    return [_at_nth(kind, 1, what, sure=True) for kind, what in ((DELETES, what) for what in MISHAPS)] + [
+        _at_nth(kind, 1, what, sure=True) for kind, what in others
+    ]
 
 
 def _at_nth(kind: str, number: int, what: str, *, sure: bool) -> Fault:

@@ -22,7 +22,8 @@ def blind(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
         return (play(apiserver, tmp_path_factory.mktemp(name), faults, run=run),)
 
     (undisturbed,) = played("seen", [Fault(name="undisturbed")], Run)
-    kills = [blindness.at_write(number) for number in range(1, undisturbed.records[0].writes + 1)]
+    writes = undisturbed.records[0].writes
+    kills = [blindness.at_write(number, of=writes) for number in range(1, writes + 1)]
     runs = (
         *played("dropped", [Fault(name="events dropped")], blindness.DroppedEvents),
         *played("held", [Fault(name="events held")], blindness.HeldEvents),
@@ -35,6 +36,10 @@ def blind(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def test_whatever_is_not_shown_it_comes_to_the_same_end(blind: Runs) -> None:
     assert blind.unfinished() == []
+
+
+def test_each_kill_struck_that_every_run_comes_to(blind: Runs) -> None:
+    assert blind.left_out("killed") == []
 
 
 def test_old_lists_were_shown_to_successors(blind: Runs) -> None:

@@ -30,8 +30,9 @@ def undisturbed(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def crashed(undisturbed: Runs, apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    writes = undisturbed.records[0].writes + BEYOND
-    faults = [at_write(number, moment) for number in range(1, writes + 1) for moment in MOMENTS]
+    writes = undisturbed.records[0].writes
+    numbers = range(1, writes + BEYOND + 1)
+    faults = [at_write(number, moment, of=writes) for moment in MOMENTS for number in numbers]
     # No two runs make their writes at quite the same numbers, so that of each kind some are struck by name.
     named = [at_first(kind, moment) for kind in KINDS for moment in MOMENTS]
     runs = play(apiserver, tmp_path_factory.mktemp("crashed"), [*some(faults, at_most=9), *named])
@@ -46,6 +47,10 @@ def test_undisturbed_it_heals_what_can_be_healed_and_spends_no_more_than_the_bud
 
 def test_wherever_it_is_killed_its_successor_comes_to_the_same_end(crashed: Runs) -> None:
     assert crashed.unfinished() == []
+
+
+def test_each_kill_struck_that_every_run_comes_to(crashed: Runs) -> None:
+    assert crashed.left_out("killed") == []
 
 
 def test_it_was_killed_at_writes_of_every_kind(crashed: Runs) -> None:

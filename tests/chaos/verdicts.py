@@ -36,6 +36,14 @@ class Runs:
         """Runs that did not come to the undisturbed one's end."""
         return [f"{record.struck or record.name}: {record.unfinished}" for record in self.records if record.unfinished]
 
+    def left_out(self, begin: str = "") -> list[str]:
+        """Faults whose names begin so, that every run comes to, and that struck nothing."""
+        return [
+            record.name
+            for record in self.records
+            if record.certain and not record.struck and record.name.startswith(begin)
+        ]
+
     def figures(self) -> str:
         """What was struck how often, for people."""
         kinds = Counter(record.struck.partition(" at ")[2].partition(" (")[0] or "nothing" for record in self.records)

@@ -50,7 +50,7 @@ class Deadlines:
         try:
             while queue and now_s < over_s:
                 timed, due_s = next(iter(queue.items()))
-                if due_s > now_s + EARLY_S:
+                if due_s > now_s + min(EARLY_S, timeout_s / 10):
                     break
                 del queue[timed]
                 timed.overdue()

@@ -88,23 +88,31 @@ class Polls:
 
 
 class _Gate:
-    """Lets AT_ONCE pass in a turn of the loop."""
+    """Lets AT_ONCE pass in a turn of the loop, in the order in which they came."""
 
     def __init__(self) -> None:
         self._left = AT_ONCE
-        self._opened = asyncio.Event()
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def passed(self) -> None:
-        while not self._left:
-            await self._opened.wait()
+        loop = asyncio.get_running_loop()
+        if not self._left:
+            self._waiting.append(loop.create_future())
+            await self._waiting[-1]
+            return
         if self._left == AT_ONCE:
-            asyncio.get_running_loop().call_soon(self._open)
-            self._opened.clear()
+            loop.call_soon(self._open, loop)
         self._left -= 1
 
-    def _open(self) -> None:
+    def _open(self, loop: asyncio.AbstractEventLoop) -> None:
         self._left = AT_ONCE
-        self._opened.set()
+        while self._left and self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():  # cancelled meanwhile
+                waiting.set_result(None)
+                self._left -= 1
+        if self._left < AT_ONCE:
+            loop.call_soon(self._open, loop)
 
 
 async def _turn(number: int) -> None:
