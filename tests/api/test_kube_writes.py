@@ -13,7 +13,7 @@ from healthheartbeat.adapters.kube.client import KubeClient
 from healthheartbeat.adapters.kube.errors import ApiError, Conflict, NotFound
 from healthheartbeat.adapters.kube.events import EventRecorder, Happening
 from healthheartbeat.adapters.kube.kinds import HEALTHHEARTBEATS
-from healthheartbeat.adapters.kube.pods import DeleteOutcome, delete_pod, list_pods
+from healthheartbeat.adapters.kube.pods import DeleteOutcome, delete_pod, get_pods, list_pods
 from healthheartbeat.adapters.kube.status import write_status
 from support import kube_api
 
@@ -106,6 +106,7 @@ class TestPods:
         apiserver.kubectl("patch", "-n", namespace, "pod/facts", "--subresource=status", "--type=merge", "-p", patch)
         others = {"both": {"tier": "x"}, "none": {"tier": "y"}}
         (facts,) = await list_pods(client, namespace, {"app": "facts"}, others)
+        assert await get_pods(client, namespace, ["nobody", "other", "facts"], {"app": "facts"}, others) == (facts,)
         assert (facts.name, facts.uid) == ("facts", made["metadata"]["uid"])
         assert (facts.running, facts.finished, facts.terminating) == (True, False, False)
         assert (facts.controller_kind, facts.also_selected_by) == ("ReplicaSet", ("both",))

@@ -5,7 +5,7 @@ Everything happens on the running loop's time. A status is written under its res
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,6 +89,7 @@ class FakeCluster:
     deletes: list[Delete] = field(default_factory=list)
     on_write: Callable[[Mapping[str, Any], Mapping[str, Any], str], None] | None = None
     on_send: Callable[[str, str, str], None] | None = None
+    looked: list[frozenset[str] | None] = field(default_factory=list)
     _births: int = 0
 
     def __post_init__(self) -> None:
@@ -182,11 +183,12 @@ class FakeCluster:
             for piece in slices(bot.service, (pod for pod in self.pods_of(bot.slug) if pod.listed))
         ]
 
-    async def list_pods(self, slug: str, sender: str) -> tuple[PodFacts, ...]:
-        """Every pod that the bot's Service selects."""
+    async def list_pods(self, slug: str, sender: str, *, uids: Collection[str] | None = None) -> tuple[PodFacts, ...]:
+        """Every pod that the bot's Service selects, or of these UIDs. `looked` remembers which were asked for."""
+        self.looked.append(None if uids is None else frozenset(uids))
 
         def effect() -> tuple[PodFacts, ...]:
-            return tuple(self._facts(pod) for pod in self.pods_of(slug))
+            return tuple(self._facts(pod) for pod in self.pods_of(slug) if uids is None or pod.uid in uids)
 
         return await self.network.call(Verb.LIST, sender, effect)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,6 +130,7 @@ class MadeWorld:
             read=self._read,
             probe=self._probe,
             list_pods=self._list_pods,
+            get_pods=self._get_pods,
             delete_pod=self._delete_pod,
             write_status=self._write_status,
             record_event=self._record_event,
@@ -225,9 +226,14 @@ class MadeWorld:
         return verdict
 
     async def _list_pods(self, namespace: str, bot: Bot, registry: Registry) -> tuple[PodFacts, ...]:
+        return await self._get_pods(namespace, bot, registry, None)
+
+    async def _get_pods(
+        self, namespace: str, bot: Bot, registry: Registry, uids: Collection[str] | None
+    ) -> tuple[PodFacts, ...]:
         del namespace, registry
         await self._alive()
-        found = await self.cluster.list_pods(bot.slug, self.holder)
+        found = await self.cluster.list_pods(bot.slug, self.holder, uids=uids)
         self.listed.update((pod.uid, pod) for pod in found)
         return found
 

@@ -63,6 +63,7 @@ class Process:
             writer=self.writer,
             announcer=Announcer("ns/hh", metrics=Metrics(), record=self.record, now=self.clock),
             list_pods=lambda slug: cluster.list_pods(slug, name),
+            get_pods=lambda slug, uids: cluster.list_pods(slug, name, uids=uids),
             delete=self.delete,
             now=self.clock,
             call_timeout_ms=1000,

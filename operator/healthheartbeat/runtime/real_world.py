@@ -1,7 +1,7 @@
 """The real outside, for sweepers: the API server, the bots, the sinks."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from healthheartbeat.adapters.kube import pods, status
@@ -30,6 +30,12 @@ def _target(address: str, port: int, path: str, slug: str, max_decision_age_s: i
     return Target(address=address, port=port, path=path, slug=slug, max_decision_age_s=max_decision_age_s)
 
 
+def _other_selectors(bot: Bot, registry: Registry) -> dict[str, Mapping[str, str]]:
+    """Those of all Services known but the bot's own, by slug or name."""
+    others = {other.slug: other.selector for other in registry.bots.values() if other.slug != bot.slug}
+    return others | dict(registry.foreign)
+
+
 def real_world(
     *,
     client: KubeClient,
@@ -51,8 +57,11 @@ def real_world(
         return await probe(target, timeout_s=timeout_s, now_ms=wall_ms)
 
     async def list_pods(namespace: str, bot: Bot, registry: Registry) -> tuple[PodFacts, ...]:
-        others = {other.slug: other.selector for other in registry.bots.values() if other.slug != bot.slug}
-        return await pods.list_pods(client, namespace, bot.selector, others | dict(registry.foreign))
+        return await pods.list_pods(client, namespace, bot.selector, _other_selectors(bot, registry))
+
+    async def get_pods(namespace: str, bot: Bot, registry: Registry, uids: Collection[str]) -> tuple[PodFacts, ...]:
+        names = [pod.name for pod in bot.pods if pod.uid in uids]
+        return await pods.get_pods(client, namespace, names, bot.selector, _other_selectors(bot, registry))
 
     def record(metadata: Mapping[str, Any], *, warning: bool, reason: str, message: str, action: str) -> None:
         events.record(
@@ -71,6 +80,7 @@ def real_world(
         read=Source(client, now=system_clock).read,
         probe=poll,
         list_pods=list_pods,
+        get_pods=get_pods,
         delete_pod=lambda namespace, pod: pods.delete_pod(client, namespace, pod.name, pod.uid, API_TIMEOUT_S),
         write_status=lambda namespace, name, body, version: status.write_status(client, namespace, name, body, version),
         record_event=record,

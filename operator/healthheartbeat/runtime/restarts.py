@@ -6,7 +6,7 @@ stamped in the ledger before the first await after the decision, so that two tas
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
 from healthheartbeat.adapters.kube.errors import ApiError, Conflict
@@ -22,6 +22,8 @@ from healthheartbeat.runtime.watch import Watch
 
 MAX_TRIES = 3
 KEYS_KEPT = 4096
+MOST_GOT = 8
+"""So many pods are looked at one by one; more are listed."""
 STANDING = frozenset({Action.RESTART_REFUSED, Action.HELD_BY_BREAKER, Action.BUDGET_EXHAUSTED})
 """Answers that stand until the pods have been looked at again: nothing is under way meanwhile."""
 
@@ -29,7 +31,8 @@ STANDING = frozenset({Action.RESTART_REFUSED, Action.HELD_BY_BREAKER, Action.BUD
 class Restarts:
     """The restarts of one resource, by its latest reading, never the one that a task began with.
 
-    `list_pods(slug)` gives every pod that the bot's Service selects; `delete(pod)` sends one DELETE with its UID.
+    `list_pods(slug)` gives every pod that the bot's Service selects, `get_pods(slug, uids)` those of them, sooner;
+    `delete(pod)` sends one DELETE with its UID.
     `fired` is called where a decision lets an alert begin or end.
     """
 
@@ -40,6 +43,7 @@ class Restarts:
         writer: StatusWriter,
         announcer: Announcer,
         list_pods: Callable[[str], Awaitable[tuple[PodFacts, ...]]],
+        get_pods: Callable[[str, Collection[str]], Awaitable[tuple[PodFacts, ...]]],
         delete: Callable[[PodFacts], Awaitable[DeleteResult]],
         now: Callable[[], Now],
         call_timeout_ms: int,
@@ -50,6 +54,7 @@ class Restarts:
         self._writer = writer
         self._announcer = announcer
         self._list_pods = list_pods
+        self._get_pods = get_pods
         self._delete = delete
         self._now = now
         self._fired = fired
@@ -144,12 +149,35 @@ class Restarts:
         self._note(slug, Decision(action=Action.RESTART_FAILED, words=words))
 
     async def _decision(self, slug: str) -> Decision:
-        """Decide with the pods as they are now; what the bot did meanwhile counts."""
+        """Decide with the pods as they are now; what the bot did meanwhile counts.
+
+        To delete pods it takes no more than a look at those that missed. Why none is to be deleted takes all of them.
+        """
         early = self._before_pods(slug)
         if early is not None:
             return early
+        if missing := self._within_reach(slug):
+            decision = await self._decided_by(slug, self._get_pods(slug, missing))
+            if decision.action in (Action.RESTARTED, Action.RESTART_FAILED):
+                return replace(decision, stuck=None)
+            early = self._before_pods(slug)
+            if early is not None:
+                return early
+        return await self._decided_by(slug, self._list_pods(slug))
+
+    def _within_reach(self, slug: str) -> frozenset[str]:
+        """UIDs of the pods that missed, where a restart is likely to follow and they are few; else nothing."""
+        view = self._view
+        ledger, bot = view.resource.bots[slug], view.registry.bots[slug]
+        missing = ledger.evidence(view.policy.threshold, bot.target)
+        held = view.resource.holds(view.policy)
+        spent = ledger.spending.spent(view.policy.window_ms, self._now()) >= view.policy.budget
+        unlikely = held or spent or ledger.action in STANDING
+        return frozenset() if unlikely or len(missing) > MOST_GOT else missing
+
+    async def _decided_by(self, slug: str, look: Awaitable[tuple[PodFacts, ...]]) -> Decision:
         try:
-            pods = await self._list_pods(slug)
+            pods = await look
         except ApiError as error:
             return Decision(action=Action.RESTART_FAILED, words=f"its pods could not be read: {error}")
         early = self._before_pods(slug)

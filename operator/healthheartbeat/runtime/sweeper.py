@@ -70,6 +70,9 @@ class Sweeper:
             writer=self._writer,
             announcer=self._announcer,
             list_pods=lambda slug: world.list_pods(namespace, self.watch.registry.bots[slug], self.watch.registry),
+            get_pods=lambda slug, uids: world.get_pods(
+                namespace, self.watch.registry.bots[slug], self.watch.registry, uids
+            ),
             delete=lambda pod: world.delete_pod(namespace, pod),
             fired=self._pager.soon,
             call_timeout_ms=world.call_timeout_ms,

@@ -1,6 +1,6 @@
 """Everything a sweeper touches outside itself, handed in: the real world in `runtime.process`, a made one in tests."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -56,6 +56,7 @@ class World:
     read: Callable[[str, str, Config | None], Awaitable[Reading]]
     probe: Callable[[Bot, Pod, float], Awaitable[Verdict]]
     list_pods: Callable[[str, Bot, Registry], Awaitable[tuple[PodFacts, ...]]]
+    get_pods: Callable[[str, Bot, Registry, Collection[str]], Awaitable[tuple[PodFacts, ...]]]
     delete_pod: Callable[[str, PodFacts], Awaitable[DeleteResult]]
     write_status: Callable[[str, str, Mapping[str, Any], str], Awaitable[str]]
     record_event: RecordEvent

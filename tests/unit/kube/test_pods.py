@@ -7,9 +7,9 @@ import pytest
 
 from healthheartbeat.adapters.kube.errors import ApiError, ApiUnavailable
 from healthheartbeat.adapters.kube.kinds import PODS
-from healthheartbeat.adapters.kube.pods import DeleteOutcome, delete_pod, list_pods, pod_facts
+from healthheartbeat.adapters.kube.pods import DeleteOutcome, delete_pod, get_pods, list_pods, pod_facts
 from healthheartbeat.core.restart import PodFacts
-from support.fake_api import FakeApi, Handler, cut, cut_in_body, hang, refusal, reply, reset
+from support.fake_api import FakeApi, Handler, Request, cut, cut_in_body, hang, refusal, reply, reset
 
 CREATED = "2026-05-09T12:00:00Z"
 CREATED_MS = 1_778_328_000_000
@@ -106,6 +106,28 @@ async def test_pods_are_listed_by_the_services_selector_in_order(api: FakeApi) -
         facts = await list_pods(client, "ns", {"b": "2", "a": "1"}, {})
     assert [fact.name for fact in facts] == ["p1", "p2"]
     assert api.requests[0].query == {"limit": "250", "labelSelector": "a=1,b=2"}
+
+
+async def test_pods_are_got_by_name_and_only_those_that_the_selector_selects_count(api: FakeApi) -> None:
+    ours = pod("p1") | {"metadata": pod("p1")["metadata"] | {"labels": {"a": "1", "b": "2", "c": "3"}}}
+    theirs = pod("p2") | {"metadata": pod("p2")["metadata"] | {"labels": {"a": "1"}}}
+    answers = {"p1": reply(200, ours), "p2": reply(200, theirs), "p3": refusal(404, "NotFound")}
+
+    async def by_name(request: Request, writer: asyncio.StreamWriter) -> bool:
+        return await answers[request.target.rpartition("/")[2]](request, writer)
+
+    api.will(by_name, by_name, by_name)
+    async with api.client() as client:
+        facts = await get_pods(client, "ns", ["p3", "p2", "p1"], {"a": "1", "b": "2"}, {"other": {"c": "3"}})
+    assert [(fact.name, fact.also_selected_by) for fact in facts] == [("p1", ("other",))]
+    assert {request.target for request in api.requests} == {f"/api/v1/namespaces/ns/pods/p{n}" for n in (1, 2, 3)}
+
+
+async def test_a_pod_that_cannot_be_got_is_an_error(api: FakeApi) -> None:
+    api.will(refusal(500, "InternalError"))
+    async with api.client() as client:
+        with pytest.raises(ApiError, match="get pods ns/p1: 500"):
+            await get_pods(client, "ns", ["p1"], {"a": "1"}, {})
 
 
 async def test_no_selector_selects_no_pods(api: FakeApi) -> None:

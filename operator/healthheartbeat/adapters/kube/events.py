@@ -26,6 +26,8 @@ MAX_NOTE_BYTES: Final = 1024
 MAX_REASON: Final = 128
 MAX_NAME: Final = 253
 MAX_QUEUED: Final = 200
+BEHIND_S: Final = 0.25
+"""Events are for people: what happened is acted on first, and the API server has that to do."""
 
 log = structlog.get_logger(__name__)
 
@@ -136,6 +138,7 @@ class EventRecorder:
         dropped = 0
         while True:
             await self._wake.wait()
+            await asyncio.sleep(BEHIND_S)
             while self._queue:
                 await self._emit(self._queue.popleft())
                 if self.dropped > dropped:

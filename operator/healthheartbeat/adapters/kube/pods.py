@@ -1,6 +1,7 @@
 """The pods of one bot: looked at ahead of a restart, and deleted by it (decisions 18 to 20)."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
@@ -54,6 +55,32 @@ async def list_pods(
     return tuple(sorted((pod_facts(pod, other_selectors) for pod in found), key=lambda pod: pod.name))
 
 
+async def get_pods(
+    client: KubeClient,
+    namespace: str,
+    names: Collection[str],
+    selector: Mapping[str, str],
+    other_selectors: Mapping[str, Mapping[str, str]],
+    *,
+    timeout_s: float | None = None,
+) -> tuple[PodFacts, ...]:
+    """Those of the pods of these `names` that are there and that `selector` (not empty) selects, by name.
+
+    Each is read by itself, from etcd: a consistent list waits for the API server's cache to have heard of the latest
+    write of anything, 100 ms and more, and a restart for the list. Otherwise as `list_pods`.
+    """
+
+    async def get(name: str) -> Mapping[str, Any]:
+        try:
+            return await client.get(PODS, namespace, name, timeout_s=timeout_s)
+        except NotFound:
+            return {}
+
+    found = await asyncio.gather(*(get(name) for name in sorted(names)))
+    selected = (pod for pod in found if pod and _selects(selector, mapping(mapping(pod.get("metadata")).get("labels"))))
+    return tuple(pod_facts(pod, other_selectors) for pod in selected)
+
+
 def pod_facts(pod: Mapping[str, Any], other_selectors: Mapping[str, Mapping[str, str]]) -> PodFacts:
     """What a restart has to know of `pod`, as the API server has it. Raises ApiUnavailable where that is not in it."""
     metadata = mapping(pod.get("metadata"))
@@ -87,13 +114,16 @@ def pod_facts(pod: Mapping[str, Any], other_selectors: Mapping[str, Mapping[str,
             None,
         ),
         also_selected_by=tuple(
-            slug
-            for slug, selector in sorted(other_selectors.items())
-            if selector and all(labels.get(key) == value for key, value in selector.items())
+            slug for slug, selector in sorted(other_selectors.items()) if _selects(selector, labels)
         ),
         addresses=_addresses(status),
         ports=_ports(mapping(pod.get("spec"))),
     )
+
+
+def _selects(selector: Mapping[str, str], labels: Mapping[str, Any]) -> bool:
+    """As a Service's: an empty one selects nothing."""
+    return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
 
 
 def _addresses(status: Mapping[str, Any]) -> tuple[str, ...]:
