@@ -89,8 +89,8 @@ class Metrics:
     ) -> None:
         """Enter a completed sweep.
 
-        `down`: bots at or above the threshold (decision 13). `wall_s`: the sweep's time, Unix seconds. `up`: by slug;
-        a bot left out (Unknown, never judged) has no `bot_up` until it is judged: silence never reads as health.
+        `down`: bots at or above the threshold (decision 13). `wall_s`: when its last poll ended, Unix seconds. `up`: by
+        slug; a bot left out (Unknown, never judged) has no `bot_up` until it is judged: silence never reads as health.
         `deferred`: bots not polled in time; `overrun`: it ended after the next was due. `status_age_s`: since the
         status was last written.
         """

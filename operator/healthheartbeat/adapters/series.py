@@ -72,7 +72,7 @@ _RESOURCE_GAUGES: Final[tuple[tuple[str, str, Callable[[Series], float | None]],
     ("bots_registered", "Number of bots in the registry.", lambda series: series.registered),
     (
         "last_sweep_timestamp_seconds",
-        "Unix time of the last completed sweep; absent before the first.",
+        "Unix time at which the last sweep was completed; absent before the first.",
         lambda series: series.last_sweep_s,
     ),
     (
@@ -84,10 +84,14 @@ _RESOURCE_GAUGES: Final[tuple[tuple[str, str, Callable[[Series], float | None]],
 _RESOURCE_HISTOGRAMS: Final[tuple[tuple[str, str, Callable[[Series], Histogram]], ...]] = (
     (
         "sweep_duration_ms",
-        "Wall-clock latency of a full sweep cycle, in milliseconds.",
+        "Wall-clock latency of a full sweep cycle, in milliseconds; not what its polls are spread over.",
         lambda series: series.sweep_ms,
     ),
-    ("sweep_duration_seconds", "Wall-clock latency of a full sweep cycle.", lambda series: series.sweep_s),
+    (
+        "sweep_duration_seconds",
+        "Wall-clock latency of a full sweep cycle; without a spread.",
+        lambda series: series.sweep_s,
+    ),
     ("probe_duration_seconds", "Time that one poll of one pod took, however it ended.", lambda series: series.probe_s),
 )
 _BOT_COUNTERS: Final[tuple[tuple[str, str, Callable[[Series], Mapping[str, int]]], ...]] = (

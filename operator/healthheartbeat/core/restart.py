@@ -125,11 +125,7 @@ def decide(ledger: BotLedger, bot: Bot, pods: Iterable[PodFacts], *, policy: Pol
         )
         return replace(decision, stuck=stuck)
     if storm:
-        return Decision(
-            action=Action.HELD_BY_BREAKER,
-            words=f"more than {policy.max_unhealthy_percent} % of the bots are missing: our own network is suspected",
-            stuck=stuck,
-        )
+        return replace(held(policy), stuck=stuck)
     spent = ledger.spending.spent(policy.window_ms, now)
     if spent >= policy.budget:
         return Decision(
@@ -138,6 +134,14 @@ def decide(ledger: BotLedger, bot: Bot, pods: Iterable[PodFacts], *, policy: Pol
             stuck=stuck,
         )
     return Decision(action=Action.RESTARTED, victims=tuple(victims), stuck=stuck)
+
+
+def held(policy: Policy) -> Decision:
+    """In a storm nothing is restarted, whatever its pods are; so nobody's need be looked at (decision 21)."""
+    return Decision(
+        action=Action.HELD_BY_BREAKER,
+        words=f"more than {policy.max_unhealthy_percent} % of the bots are missing: our own network is suspected",
+    )
 
 
 def attempt(decision: Decision, *, slug: str, sweep_start_ms: int, now: Now) -> Attempt:

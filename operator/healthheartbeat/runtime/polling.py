@@ -14,7 +14,7 @@ from healthheartbeat.core.verdict import Verdict
 AT_ONCE: Final = 16
 """Polls begun, or bots judged, in one turn of the loop: a millisecond or two."""
 SLOT_S: Final = 0.05
-"""Spread polls that are closer than this begin together: waking up for each alone costs two thirds more."""
+"""Spread polls begin together as many as this has room for: waking up for each alone costs two thirds more."""
 
 log = structlog.get_logger(__name__)
 

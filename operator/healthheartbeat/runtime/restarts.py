@@ -24,6 +24,8 @@ MAX_TRIES = 3
 KEYS_KEPT = 4096
 MOST_GOT = 8
 """So many pods are looked at one by one; more are listed."""
+LOOKS_AT_ONCE = 32
+"""However many bots are down at once, the API server is asked about so many."""
 STANDING = frozenset({Action.RESTART_REFUSED, Action.HELD_BY_BREAKER, Action.BUDGET_EXHAUSTED})
 """Answers that stand until the pods have been looked at again: nothing is under way meanwhile."""
 
@@ -55,6 +57,7 @@ class Restarts:
         self._announcer = announcer
         self._list_pods = list_pods
         self._get_pods = get_pods
+        self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._delete = delete
         self._now = now
         self._fired = fired
@@ -156,28 +159,30 @@ class Restarts:
         early = self._before_pods(slug)
         if early is not None:
             return early
+        if self._view.resource.holds(self._view.policy):
+            return restart.held(self._view.policy)
         if missing := self._within_reach(slug):
-            decision = await self._decided_by(slug, self._get_pods(slug, missing))
+            decision = await self._decided_by(slug, lambda: self._get_pods(slug, missing))
             if decision.action in (Action.RESTARTED, Action.RESTART_FAILED):
                 return replace(decision, stuck=None)
             early = self._before_pods(slug)
             if early is not None:
                 return early
-        return await self._decided_by(slug, self._list_pods(slug))
+        return await self._decided_by(slug, lambda: self._list_pods(slug))
 
     def _within_reach(self, slug: str) -> frozenset[str]:
         """UIDs of the pods that missed, where a restart is likely to follow and they are few; else nothing."""
         view = self._view
         ledger, bot = view.resource.bots[slug], view.registry.bots[slug]
         missing = ledger.evidence(view.policy.threshold, bot.target)
-        held = view.resource.holds(view.policy)
         spent = ledger.spending.spent(view.policy.window_ms, self._now()) >= view.policy.budget
-        unlikely = held or spent or ledger.action in STANDING
+        unlikely = spent or ledger.action in STANDING
         return frozenset() if unlikely or len(missing) > MOST_GOT else missing
 
-    async def _decided_by(self, slug: str, look: Awaitable[tuple[PodFacts, ...]]) -> Decision:
+    async def _decided_by(self, slug: str, look: Callable[[], Awaitable[tuple[PodFacts, ...]]]) -> Decision:
         try:
-            pods = await look
+            async with self._looks:
+                pods = await look()
         except ApiError as error:
             return Decision(action=Action.RESTART_FAILED, words=f"its pods could not be read: {error}")
         early = self._before_pods(slug)

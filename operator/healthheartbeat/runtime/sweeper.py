@@ -168,7 +168,7 @@ class Sweeper:
             LONGEST_WAIT_FOR_RESTARTS_MS, policy.interval_ms // 10, schedule.next_ms - polled.mono_ms - MARGIN_MS
         )
         await self._restarts.settle(max(0, patience_ms) / 1000)
-        self._close(sweep, polled_at=polled, overrun=polled.mono_ms > schedule.next_ms)
+        self._close(sweep, polled_at=polled, spread_ms=spread_ms, overrun=polled.mono_ms > schedule.next_ms)
 
     def _enrol(self) -> tuple[str, ...]:
         """Take the registry's bots for this resource's, between sweeps; returns the slugs that left."""
@@ -195,7 +195,7 @@ class Sweeper:
             # Whoever goes on, were this the end, is to know what has been told. A restart is written ahead right now.
             self._writer.save(patience_s=PATIENCE_S)
 
-    def _close(self, sweep: Sweep, *, polled_at: Now, overrun: bool) -> None:
+    def _close(self, sweep: Sweep, *, polled_at: Now, spread_ms: int, overrun: bool) -> None:
         world, watch, now = self._world, self.watch, self._world.now()
         resource, policy = watch.resource, sweep.policy
         age_ms = sweep.registry.age_ms(sweep.start.mono_ms)
@@ -217,11 +217,11 @@ class Sweeper:
         self._note_kill_switch(active=sweep.kill_switch)
         world.metrics.sweep(
             self.key,
-            duration_ms=report.sweep_duration_ms,
+            duration_ms=max(0, report.sweep_duration_ms - spread_ms),
             healthy=report.healthy_count,
             down=len(resource.down()),
             registered=report.total_bots,
-            wall_s=sweep.start.wall_ms / 1000,
+            wall_s=polled_at.wall_ms / 1000,
             up={
                 slug: ledger.swept is Outcome.HEALTHY
                 for slug, ledger in resource.bots.items()

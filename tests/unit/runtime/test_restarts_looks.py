@@ -1,15 +1,19 @@
 """What a restart looks at: the pods that missed, one by one and soon; all of them, where none of those is to go."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
 
 from healthheartbeat.api.codes import Action, AlertName
-from healthheartbeat.runtime.restarts import MOST_GOT
+from healthheartbeat.core.restart import PodFacts
+from healthheartbeat.runtime.restarts import LOOKS_AT_ONCE, MOST_GOT
 from support.examples import bot, down, policy, registry, spent
+from support.fake_cluster import FakeCluster
 from support.network import Fate, Verb
 from support.restarting import Process
+from support.watching import SICK, cluster, watching
 
 
 def missing(process: Process, *uids: str) -> None:
@@ -75,3 +79,40 @@ async def test_a_bot_that_answers_while_its_pod_is_looked_at_is_left_alone(proce
     await process.restarts.settle(1000)
     assert process.cluster.deletes == []
     assert process.cluster.looked == [{"uid-a-1"}]
+
+
+async def test_in_a_storm_nobodys_pods_are_looked_at() -> None:
+    world = await watching(cluster(*"abcdef", missedHeartbeatsToAlert=2))
+    for slug in "abcdef":
+        world.cluster.answer(slug, SICK)
+    await world.sweeps(4)
+    assert {bot.action for bot in world.reports[-1].unhealthy_bots} == {Action.HELD_BY_BREAKER}
+    assert world.cluster.looked == []
+    await world.stop()
+
+
+async def test_however_many_are_down_at_once_the_api_server_is_asked_about_so_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slugs = [f"bot{number}" for number in range(2 * LOOKS_AT_ONCE)]
+    world = await watching(cluster(*slugs, restart={"maxUnhealthyPercent": 100}, missedHeartbeatsToAlert=2))
+    real, asking, most = FakeCluster.list_pods, 0, 0
+
+    async def counted(
+        self: FakeCluster, slug: str, sender: str, *, uids: Collection[str] | None = None
+    ) -> tuple[PodFacts, ...]:
+        nonlocal asking, most
+        asking += 1
+        most = max(most, asking)
+        try:
+            return await real(self, slug, sender, uids=uids)
+        finally:
+            asking -= 1
+
+    monkeypatch.setattr(FakeCluster, "list_pods", counted)
+    for slug in slugs:
+        world.cluster.answer(slug, SICK)
+    await world.sweeps(3)
+    assert most == LOOKS_AT_ONCE
+    assert len(world.cluster.deletes) == len(slugs)
+    await world.stop()

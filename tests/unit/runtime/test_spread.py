@@ -33,6 +33,19 @@ async def test_a_sweep_takes_as_long_as_it_is_spread_and_the_next_starts_at_its_
     await world.stop()
 
 
+async def test_what_a_sweep_is_spread_over_is_no_latency_and_it_counts_from_its_end() -> None:
+    """Or whoever is on call is paged for sweeps that are slow, or missing, by intent."""
+    world = await spread(50)
+    await world.sweeps(3)
+    lines = dict(line.rsplit(" ", 1) for line in world.metrics.exposition().decode().splitlines() if line[:1] != "#")
+    of = 'polytraders_gov_healthheartbeat_{}{{healthheartbeat="ns/hh"}}'.format
+    assert float(lines[of("sweep_duration_ms_sum")]) < 1000
+    last = world.reports[-1]
+    ended_s = (last.fired_at_ms + last.sweep_duration_ms) / 1000
+    assert float(lines[of("last_sweep_timestamp_seconds")]) == pytest.approx(ended_s, abs=0.01)
+    await world.stop()
+
+
 async def test_the_last_poll_begins_early_enough_to_end_within_the_interval_however_widely_spread() -> None:
     world = await spread(100)
     for slug in SLUGS:
