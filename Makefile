@@ -73,7 +73,7 @@ crds: setup ## Render crds/ from the Python types
 
 manifests: setup ## Render manifests/install.yaml from the chart, and the chart's copies and table of values
 	$(BIN)/python scripts/manifests
-	scripts/prometheusrule > manifests/prometheus/prometheusrule.yaml
+	$(BIN)/python scripts/prometheusrule > manifests/prometheus/prometheusrule.yaml
 
 dashboards: setup ## Render the Grafana dashboards into the chart
 	PYTHONPATH=scripts $(BIN)/python -m dashboards helm/healthheartbeat/dashboards
