@@ -7,17 +7,22 @@ from typing import Any, Final
 
 FIFTHS: Final = 5
 LATE_LIMIT_MS: Final = 10.0
+MOST_KEPT: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at a process, or with `status_bytes` at the resource's status too."""
+    """One look at a process, or with `status_bytes` at the resource's status too.
+
+    `kept`: those of its descriptors that are connections to the API server.
+    """
 
     at_s: float
     rss_bytes: int
     fds: int
     threads: int
     status_bytes: int = 0
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,11 @@ def lateness(reports: Sequence[Mapping[str, Any]], interval_ms: int) -> Lateness
 
 
 def growths(samples: Sequence[Sample], *, of: str) -> list[Growth]:
-    """Memory by the median; descriptors by the least, as polls under way have some; threads and status by the most."""
+    """Memory by the median; descriptors by the least, as polls under way have some; threads and status by the most.
+
+    Connections to the API server are used in turn: as many stay as were once needed at a time, which is no leak but has
+    an end.
+    """
     fifth = len(samples) // FIFTHS
     early, late = samples[fifth : 2 * fifth], samples[-fifth:]
 
@@ -85,7 +94,8 @@ def growths(samples: Sequence[Sample], *, of: str) -> list[Growth]:
     rss = growth("memory (RSS)", "MiB", lambda sample: sample.rss_bytes / 2**20, median, 3.0)
     found = [
         rss,
-        growth("file descriptors", "", lambda sample: sample.fds, min, 2),
+        growth("file descriptors but for the next", "", lambda sample: sample.fds - sample.kept, min, 2),
+        growth("connections to the API server", "", lambda sample: sample.kept, max, MOST_KEPT),
         growth("threads", "", lambda sample: sample.threads, max, 1),
     ]
     if any(sample.status_bytes for sample in samples):

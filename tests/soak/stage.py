@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -131,6 +132,7 @@ class Stage:
                                 process.num_fds(),
                                 process.num_threads(),
                                 status_bytes if name == "operator" else 0,
+                                self._connections(process),
                             )
                         )
 
@@ -143,6 +145,11 @@ class Stage:
             thread.join(30)
         if failed:
             raise DeadlinePassedError(f"the samples ended early: {failed[0]!r}")
+
+    def _connections(self, process: psutil.Process) -> int:
+        """To the API server."""
+        port = urlsplit(self.bots.apiserver.url).port
+        return sum(each.raddr != () and each.raddr.port == port for each in process.net_connections("tcp"))
 
     def _status_bytes(self) -> int:
         return len(json.dumps(self.bots.status(), separators=(",", ":")))

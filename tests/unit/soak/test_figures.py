@@ -30,15 +30,18 @@ def test_a_tick_that_was_left_out_is_counted_and_no_lateness() -> None:
     assert not late.holds
 
 
-def samples(*, mib: float = 60.0, leak_mib: float = 0.0, fds: int = 20, lost_fds: int = 0) -> list[Sample]:
+def samples(
+    *, mib: float = 60.0, leak_mib: float = 0.0, fds: int = 20, lost_fds: int = 0, kept: int = 0
+) -> list[Sample]:
     """A hundred; polls under way take 97 descriptors at every other look."""
     return [
         Sample(
             at_s=number,
             rss_bytes=int((mib + leak_mib * number / 100) * MIB),
-            fds=fds + lost_fds * number // 100 + 97 * (number % 2),
+            fds=fds + (lost_fds + kept) * number // 100 + 97 * (number % 2),
             threads=5,
             status_bytes=20_000,
+            kept=kept * number // 100,
         )
         for number in range(100)
     ]
@@ -51,13 +54,21 @@ def test_what_stays_as_it_is_has_not_grown() -> None:
 
 @pytest.mark.parametrize(
     ("grown", "name"),
-    [(samples(leak_mib=10), "memory (RSS)"), (samples(lost_fds=10), "file descriptors")],
-    ids=["memory", "descriptors"],
+    [
+        (samples(leak_mib=10), "memory (RSS)"),
+        (samples(lost_fds=10), "file descriptors but for the next"),
+        (samples(kept=90), "connections to the API server"),
+    ],
+    ids=["memory", "descriptors", "connections"],
 )
 def test_a_leak_is_seen(grown: list[Sample], name: str) -> None:
     assert [growth.name for growth in figures.growths(grown, of="operator") if not growth.holds] == [
         f"operator: {name}"
     ]
+
+
+def test_connections_to_the_api_server_may_grow_to_what_is_needed_at_a_time() -> None:
+    assert all(growth.holds for growth in figures.growths(samples(kept=20), of="operator"))
 
 
 def test_the_slope_is_told_by_the_hour() -> None:
