@@ -115,8 +115,8 @@ async def furnish(kubeconfig: Path, fleets: Sequence[Fleet]) -> None:
 def _objects(fleet: Fleet) -> Iterator[tuple[Kind, dict[str, Any]]]:
     for number in range(fleet.bots):
         name = f"{fleet.name}-bot-{number}"
-        port = HANGING_PORT if number >= fleet.bots - fleet.hanging else BOT_PORT
-        port = REFUSING_PORT if fleet.refusing else port
+        answering = REFUSING_PORT if fleet.refusing else BOT_PORT
+        port = HANGING_PORT if number >= fleet.bots - fleet.hanging else answering
         yield (
             SERVICES,
             {

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from aiohttp import web
 
 from chaos.gate import Exchange, Strike
-from chaos.record import Call
 from chaos.run import Fault, Run, certain
 
 
@@ -14,7 +13,7 @@ def at_write(number: int, moment: str, *, of: int) -> Fault:
     return Fault(
         name=f"{moment} {number}",
         certain=certain(number, of=of),
-        hits=lambda call: is_write(call, number),
+        hits=lambda call: call.write == number,
         strike=MOMENTS[moment],
     )
 
@@ -22,11 +21,6 @@ def at_write(number: int, moment: str, *, of: int) -> Fault:
 def at_first(kind: str, moment: str) -> Fault:
     """SIGKILL at the first write of a `kind`, at a `moment` of MOMENTS."""
     return Fault(name=f"{moment} the first", hits=lambda call: call.kind == kind, strike=MOMENTS[moment])
-
-
-def is_write(call: Call, number: int) -> bool:
-    """Whether a call is that write."""
-    return call.write == number
 
 
 def _after(run: Run) -> Strike:

@@ -32,9 +32,7 @@ def at_calls(calls: Sequence[Call]) -> list[Fault]:
 def at_firsts() -> list[Fault]:
     """All that may go wrong with the first DELETE, and one thing each with the first of the other kinds."""
     others = (("PUT healthheartbeats/status", CONFLICT), ("POST events", CUT), ("GET endpointslices", LATE))
-    return [_at_nth(kind, 1, what, sure=True) for kind, what in ((DELETES, what) for what in MISHAPS)] + [
-        _at_nth(kind, 1, what, sure=True) for kind, what in others
-    ]
+    return [_at_nth(kind, 1, what, sure=True) for kind, what in (*((DELETES, what) for what in MISHAPS), *others)]
 
 
 def _at_nth(kind: str, number: int, what: str, *, sure: bool) -> Fault:

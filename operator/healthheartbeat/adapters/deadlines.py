@@ -46,11 +46,11 @@ class Deadlines:
     def _turn(self, timeout_s: float, loop: asyncio.AbstractEventLoop) -> None:
         queue = self._queues[timeout_s]
         now_s = time.monotonic()
-        over_s = now_s + TURN_S
+        over_s, early_s = now_s + TURN_S, min(EARLY_S, timeout_s / 10)
         try:
             while queue and now_s < over_s:
                 timed, due_s = next(iter(queue.items()))
-                if due_s > now_s + min(EARLY_S, timeout_s / 10):
+                if due_s > now_s + early_s:
                     break
                 del queue[timed]
                 timed.overdue()

@@ -11,6 +11,7 @@ from healthheartbeat.adapters.kube.client import KubeClient
 from healthheartbeat.adapters.kube.errors import ApiError, ApiUnavailable, Conflict, Forbidden, NotFound
 from healthheartbeat.adapters.kube.json_access import mapping, mappings, port_number, text
 from healthheartbeat.adapters.kube.kinds import PODS
+from healthheartbeat.adapters.kube.roll import selects
 from healthheartbeat.api import times
 from healthheartbeat.core.restart import PodFacts
 
@@ -123,7 +124,7 @@ def pod_facts(pod: Mapping[str, Any], other_selectors: Mapping[str, Mapping[str,
 
 def _selects(selector: Mapping[str, str], labels: Mapping[str, Any]) -> bool:
     """As a Service's: an empty one selects nothing."""
-    return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
+    return bool(selector) and selects(selector, labels)
 
 
 def _addresses(status: Mapping[str, Any]) -> tuple[str, ...]:
