@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date
 from enum import Enum
@@ -24,6 +24,8 @@ def plain(value: Any, depth: int = 0) -> Any:
 
     Odd values become text, NaN and infinities null; what is long is cut, and what is deep is named by its type only.
     """
+    if type(value) is str and len(value) <= MAX_TEXT_CHARS:  # most of what is logged: a report has thousands
+        return value
     try:
         match value:
             case None | bool():
@@ -32,8 +34,9 @@ def plain(value: Any, depth: int = 0) -> Any:
                 return plain(value.value, depth)
             case str() | int() | float() | bytes() | bytearray() | date():
                 return _scalar(value)
-            case Mapping() | list() | tuple() | AbstractSet() if depth < MAX_DEPTH:
-                return _container(value, lambda content: plain(content, depth + 1))
+            # The concrete ones first: asking an abstract class takes far longer.
+            case dict() | list() | tuple() | Mapping() | AbstractSet() if depth < MAX_DEPTH:
+                return _container(value, depth + 1)
             case Mapping() | list() | tuple() | AbstractSet():
                 return f"({type(value).__name__})"
         return _cut(str(value))
@@ -55,11 +58,11 @@ def _scalar(value: str | float | bytes | bytearray | date) -> str | int | float 
     return _cut(bytes(value[: MAX_TEXT_CHARS + 1]).decode("utf-8", "backslashreplace"))
 
 
-def _container(value: Any, each: Callable[[Any], Any]) -> dict[str, Any] | list[Any]:
+def _container(value: Any, depth: int) -> dict[str, Any] | list[Any]:
     if isinstance(value, Mapping):
-        return {_cut(str(key)): each(content) for key, content in list(value.items())[:MAX_ITEMS]}
+        return {_cut(str(key)): plain(content, depth) for key, content in list(value.items())[:MAX_ITEMS]}
     contents = sorted(value, key=str) if isinstance(value, AbstractSet) else value
-    return [each(content) for content in contents[:MAX_ITEMS]]
+    return [plain(content, depth) for content in contents[:MAX_ITEMS]]
 
 
 def _cut(text: str) -> str:

@@ -4,6 +4,7 @@ The task that runs a sweeper owns its ledgers. What it starts beside a sweep (re
 the same loop and changes the ledgers only between awaits, so that there are never two writers (decision 6).
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -168,7 +169,7 @@ class Sweeper:
             LONGEST_WAIT_FOR_RESTARTS_MS, policy.interval_ms // 10, schedule.next_ms - polled.mono_ms - MARGIN_MS
         )
         await self._restarts.settle(max(0, patience_ms) / 1000)
-        self._close(sweep, polled_at=polled, spread_ms=spread_ms, overrun=polled.mono_ms > schedule.next_ms)
+        await self._close(sweep, polled_at=polled, spread_ms=spread_ms, overrun=polled.mono_ms > schedule.next_ms)
 
     def _enrol(self) -> tuple[str, ...]:
         """Take the registry's bots for this resource's, between sweeps; returns the slugs that left."""
@@ -195,7 +196,8 @@ class Sweeper:
             # Whoever goes on, were this the end, is to know what has been told. A restart is written ahead right now.
             self._writer.save(patience_s=PATIENCE_S)
 
-    def _close(self, sweep: Sweep, *, polled_at: Now, spread_ms: int, overrun: bool) -> None:
+    async def _close(self, sweep: Sweep, *, polled_at: Now, spread_ms: int, overrun: bool) -> None:
+        """Make the report and what follows from it: a turn of the loop each, a thousand bots may be down."""
         world, watch, now = self._world, self.watch, self._world.now()
         resource, policy = watch.resource, sweep.policy
         age_ms = sweep.registry.age_ms(sweep.start.mono_ms)
@@ -212,8 +214,10 @@ class Sweeper:
         self._note_staleness(age_ms)
         watch.report = report
         self.completed = now
-        world.report(report)
+        world.report(report)  # made, it is sent, whatever ends this sweeper: the sequence has no gap
+        await asyncio.sleep(0)
         self._pager.say()
+        await asyncio.sleep(0)
         self._note_kill_switch(active=sweep.kill_switch)
         world.metrics.sweep(
             self.key,
