@@ -201,7 +201,7 @@ async def test_with_its_own_token_the_operator_changes_a_resources_status_and_no
         body["spec"]["autoRestart"] = False
         body["metadata"]["finalizers"] = ["a.example/b"]
         async with KubeClient(kubeconfig=release.configs[OPERATOR], timeout_s=10) as kube:
-            await kube.put(HEALTHHEARTBEATS, bots.namespace, "status", body, subresource="status")
+            await kube.put_status(HEALTHHEARTBEATS, bots.namespace, "status", body)
         found = bots.resource("status")
     assert (found["status"]["totalBots"], found["spec"]["autoRestart"]) == (5, True)
     assert "finalizers" not in found["metadata"]

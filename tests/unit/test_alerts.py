@@ -156,3 +156,23 @@ def test_a_firing_alert_lives_until_a_successor_has_seen_the_bot_miss_again(
 ) -> None:
     policy = replace(POLICY, interval_ms=interval_ms, threshold=threshold)
     assert alerts.ends_at_ms(NOW_MS, policy) == NOW_MS + life_ms
+
+
+def test_words_about_a_bot_of_whom_nothing_new_is_known_are_not_made_anew() -> None:
+    same, other = down("a"), down("b")
+    made = resource(same, other, layers={"a": "strategy", "b": "strategy"})
+    before = {(alert.slug or "", alert.name): alert for alert in alerts.firing(made, POLICY)}
+    made.put(replace(other, miss_count=4))
+    again = alerts.firing(made, POLICY, before=before)
+    assert again == alerts.firing(made, POLICY)
+    assert again[0] is before["a", AlertName.BOT_DOWN]
+    assert again[1].miss_count == 4
+    made.layers["a"] = "execution"
+    assert [alert.layer for alert in alerts.firing(made, POLICY, before=before)] == ["execution", "strategy"]
+
+
+def test_words_about_a_bot_that_has_recovered_are_gone() -> None:
+    made = resource(down("a"))
+    before = {(alert.slug or "", alert.name): alert for alert in alerts.firing(made, POLICY)}
+    made.put(BotLedger(slug="a"))
+    assert alerts.firing(made, POLICY, before=before) == ()

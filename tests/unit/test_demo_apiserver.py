@@ -60,7 +60,7 @@ async def test_a_status_under_a_stale_resource_version_is_a_conflict_and_changes
 
 async def test_the_status_subresource_changes_neither_spec_nor_annotations(store: Store, client: KubeClient) -> None:
     given = {"metadata": {"annotations": {"a": "b"}}, "spec": {"bots": []}, "status": {"totalBots": 1}}
-    await client.put(kinds.HEALTHHEARTBEATS, NS, "demo", given, subresource="status")
+    await client.put_status(kinds.HEALTHHEARTBEATS, NS, "demo", given)
     now = store.get(HEALTHHEARTBEATS, NS, "demo")
     assert now["spec"] == {"bots": [{"slug": "a"}]}
     assert now["metadata"]["generation"] == 1

@@ -5,7 +5,7 @@ for the on-call person.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -53,6 +53,7 @@ class Alert:
 
     `healthheartbeat` is "<namespace>/<name>"; `slug` and `miss_count` are None where it is about no bot, `layer` also
     where the bot has none. `summary` is for the users of the system, `description` for the person who is paged.
+    `ledger`: what it was made of.
     """
 
     name: AlertName
@@ -63,6 +64,7 @@ class Alert:
     miss_count: int | None = None
     summary: str
     description: str
+    ledger: BotLedger | None = field(default=None, repr=False, compare=False)
 
     @property
     def key(self) -> AlertKey:
@@ -109,22 +111,27 @@ def firing(
     *,
     storm_slugs: Sequence[str] = (),
     registry_age_ms: int | None = None,
+    before: Mapping[tuple[str, AlertName], Alert] = MappingProxyType({}),
 ) -> tuple[Alert, ...]:
     """Every alert that `resource` has firing: its own first, then its bots' by slug, each by name.
 
     `storm_slugs`: the bots whose latest verdicts are misses, for STORM; `registry_age_ms`: how old the last good
-    reading of the registry is, for REGISTRY_STALE. Of a restored ledger these are what an earlier process left firing.
+    reading of the registry is, for REGISTRY_STALE. `before`: bots' alerts made by the same policy, by slug and name;
+    those whose bot has the same ledger still are not made anew. Of a restored ledger these are what an earlier process
+    left firing.
     """
     own = [
         _alert(name, resource, description=_resource_words(name, resource, policy, storm_slugs, registry_age_ms))
         for name in sorted(resource.firing)
     ]
-    bots = [
-        _alert(name, resource, ledger=ledger, description=_bot_words(name, ledger, policy))
-        for slug, ledger in sorted(resource.bots.items())
-        if ledger.firing
-        for name in sorted(ledger.firing)
-    ]
+    bots: list[Alert] = []
+    for slug in sorted(slug for slug, ledger in resource.bots.items() if ledger.firing):
+        ledger, layer = resource.bots[slug], resource.layers.get(slug) or None
+        for name in sorted(ledger.firing):
+            made = before.get((slug, name))
+            if made is None or made.ledger is not ledger or made.layer != layer:
+                made = _alert(name, resource, ledger=ledger, description=_bot_words(name, ledger, policy))
+            bots.append(made)
     return (*own, *bots)
 
 
@@ -146,6 +153,7 @@ def _alert(name: AlertName, resource: ResourceLedger, *, description: str, ledge
         miss_count=ledger.miss_count if ledger else None,
         summary=ALERTS[name].user_message,
         description=clip(description, MAX_DESCRIPTION_CHARS),
+        ledger=ledger,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from healthheartbeat.api.codes import AlertName
 from healthheartbeat.core import alerts
 from healthheartbeat.core.alerts import Alert, AlertKey
+from healthheartbeat.core.policy import Policy
 from healthheartbeat.core.resource import ResourceLedger
 from healthheartbeat.core.verdict import Outcome
 from healthheartbeat.runtime.watch import Watch
@@ -24,6 +25,8 @@ class Pager:
         self._world = world
         self._timer: asyncio.TimerHandle | None = None
         self._ended: dict[AlertKey, Alert] = {}
+        self._worded: dict[tuple[str, AlertName], Alert] = {}
+        self._worded_by: Policy | None = None
 
     def adopt(self, ending: ResourceLedger) -> None:
         """Take over what an earlier process left firing, by the status just read; and `ending`, which it had ended.
@@ -44,17 +47,29 @@ class Pager:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(DELAY_S, self.say)
 
-    def say(self) -> None:
-        """Say everything that fires now."""
-        self._cancel()
-        watch, now = self._watch, self._world.now()
+    def word(self) -> tuple[Alert, ...]:
+        """Everything that fires now, in words. Those of bots are kept until something is known of the bot anew, so
+        that `say` finds them ready.
+        """
+        watch = self._watch
         resource, policy = watch.resource, watch.policy
         firing = alerts.firing(
             resource,
             policy,
             storm_slugs=[slug for slug, ledger in resource.bots.items() if ledger.latest is Outcome.MISS],
-            registry_age_ms=watch.registry_age_ms(now),
+            registry_age_ms=watch.registry_age_ms(self._world.now()),
+            before=self._worded if policy == self._worded_by else {},
         )
+        self._worded = {(alert.slug, alert.name): alert for alert in firing if alert.slug}
+        self._worded_by = policy
+        return firing
+
+    def say(self) -> None:
+        """Say everything that fires now."""
+        self._cancel()
+        watch, now = self._watch, self._world.now()
+        resource, policy = watch.resource, watch.policy
+        firing = self.word()
         self._end_again(firing)
         self._world.pages.publish(
             resource.name,
@@ -66,6 +81,8 @@ class Pager:
         watch.paging_notes = (*self._world.pages.problems(), *self._world.notes())
 
     def _end_again(self, firing: tuple[Alert, ...]) -> None:
+        if not self._ended:
+            return
         for alert in firing:
             self._ended.pop(alert.key, None)
         due = [alert for key, alert in self._ended.items() if self._is_over(key)]

@@ -216,6 +216,8 @@ class Sweeper:
         self.completed = now
         world.report(report)  # made, it is sent, whatever ends this sweeper: the sequence has no gap
         await asyncio.sleep(0)
+        self._pager.word()
+        await asyncio.sleep(0)
         self._pager.say()
         await asyncio.sleep(0)
         self._note_kill_switch(active=sweep.kill_switch)

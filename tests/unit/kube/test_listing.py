@@ -68,6 +68,29 @@ async def test_a_list_that_is_written_in_another_way_is_read_all_the_same(raw: b
     assert await Listing(WORDS, [page]).objects() == ({"a": 1},)
 
 
+@pytest.mark.parametrize(
+    "items", [[], None, [{"spec": {"a": 1}, "status": {"b": [2]}, "c": None}, {"status": 1}, {"a": 1}]]
+)
+async def test_what_nobody_needs_of_the_objects_is_left_out(items: list[dict[str, Any]] | None) -> None:
+    raw = json.dumps({"apiVersion": "v1", "items": items, "metadata": {"continue": "t"}}).encode()
+    page = listing.page(200, raw, words=WORDS, without="status")
+    assert page.metadata == {"continue": "t"}
+    expected = ({name: value for name, value in item.items() if name != "status"} for item in items or ())
+    assert await Listing(WORDS, [page]).objects() == tuple(expected)
+
+
+@pytest.mark.parametrize("raw", [b'{"items": [7, {"a": 1}]}', b'{"items": [{"a": 1}], "metadata": null}'])
+async def test_a_list_of_other_things_is_read_as_one_of_which_all_is_needed(raw: bytes) -> None:
+    page = listing.page(200, raw, words=WORDS, without="status")
+    assert await Listing(WORDS, [page]).objects() == ({"a": 1},)
+
+
+@pytest.mark.parametrize("raw", [b"<html>", b"[]", b'{"items": ' + b"[" * 100_000])
+async def test_what_is_no_list_is_refused_where_not_all_of_it_is_needed(raw: bytes) -> None:
+    with pytest.raises(ApiUnavailable):
+        listing.page(200, raw, words=WORDS, without="status")
+
+
 @pytest.mark.parametrize("raw", [b'{"metadata": {}, "items": null}', b'{"metadata": {}}', content([])])
 async def test_an_empty_list_is_empty(raw: bytes) -> None:
     assert await read(raw).objects() == ()

@@ -93,6 +93,7 @@ class KubeClient:
         field_selector: str = "",
         page_size: int = PAGE_SIZE,
         timeout_s: float | None = None,
+        without: str = "",
     ) -> tuple[Object, ...]:
         """Every object of `kind` in `namespace` (None: in all): `listing`, decoded."""
         found = await self.listing(
@@ -102,6 +103,7 @@ class KubeClient:
             field_selector=field_selector,
             page_size=page_size,
             timeout_s=timeout_s,
+            without=without,
         )
         return await found.objects()
 
@@ -114,10 +116,12 @@ class KubeClient:
         field_selector: str = "",
         page_size: int = PAGE_SIZE,
         timeout_s: float | None = None,
+        without: str = "",
     ) -> Listing:
         """The objects of `kind` in `namespace`, not decoded yet, as of one moment: a consistent read, page by page.
 
-        `timeout_s` is for all pages together. A list that expires between two pages is begun again, once.
+        `timeout_s` is for all pages together; `without` as in `listing.page`. A list that expires between two pages is
+        begun again, once.
         """
         call = Call("list", "GET", kind, namespace)
         selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
@@ -125,11 +129,11 @@ class KubeClient:
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + timeout_s
         try:
-            return await self._pages(call, query, deadline, timeout_s)
+            return await self._pages(call, query, deadline, timeout_s, without)
         except ApiError as error:
             if error.status != GONE:
                 raise
-        return await self._pages(call, query, deadline, timeout_s)
+        return await self._pages(call, query, deadline, timeout_s, without)
 
     async def patch(
         self,
@@ -161,13 +165,20 @@ class KubeClient:
         name: str,
         body: Mapping[str, Any],
         *,
-        subresource: str | None = None,
         timeout_s: float | None = None,
         fresh: bool = False,
     ) -> Object:
         """Replace one object, under the resourceVersion in `body`; sent once only. `fresh`: over a new connection."""
-        call = Call("update", "PUT", kind, namespace, name, subresource)
+        call = Call("update", "PUT", kind, namespace, name)
         return await self._call(call, body=body, timeout_s=timeout_s, once=True, fresh=fresh)
+
+    async def put_status(
+        self, kind: Kind, namespace: str, name: str, body: Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> str:
+        """Replace one object's status, likewise; returns the new resourceVersion, empty where the answer has none."""
+        call = Call("update", "PUT", kind, namespace, name, "status")
+        status, content = await self._exchange(call, body=body, timeout_s=timeout_s, once=True)
+        return replies.read_version(status, content, words=call.words)
 
     async def delete(
         self,
@@ -183,13 +194,15 @@ class KubeClient:
         call = Call("delete", "DELETE", kind, namespace, name)
         return await self._call(call, body=body, timeout_s=timeout_s, once=True, fresh=True)
 
-    async def _pages(self, call: "Call", query: Mapping[str, str], deadline: float, timeout_s: float) -> Listing:
+    async def _pages(
+        self, call: "Call", query: Mapping[str, str], deadline: float, timeout_s: float, without: str
+    ) -> Listing:
         pages: list[listing.Page] = []
         rest: dict[str, str] = {}
         while True:
             left_s = max(0.0, deadline - time.monotonic())
             status, content = await self._exchange(call, query={**query, **rest}, timeout_s=timeout_s, left_s=left_s)
-            page = listing.page(status, content, words=call.words)
+            page = listing.page(status, content, words=call.words, without=without)
             pages.append(page)
             token = page.metadata.get("continue")
             if not token:

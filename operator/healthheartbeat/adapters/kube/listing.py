@@ -7,11 +7,12 @@ they are decoded when somebody asks for them, a page at a time: the polls under 
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from healthheartbeat.adapters.kube import replies
-from healthheartbeat.adapters.kube.wire import decoded
+from healthheartbeat.adapters.kube.wire import decoded, listed
 
 Object = dict[str, Any]
 
@@ -57,11 +58,11 @@ class Page:
     decoded: tuple[Object, ...] | None = None
 
 
-def page(status: int, content: bytes, *, words: str) -> Page:
+def page(status: int, content: bytes, *, words: str, without: str = "") -> Page:
     """One page. Raises as `replies.read` does where the answer is no list.
 
     The API server writes the items of its own kinds last and all else before them. What is written in another order, as
-    lists of custom resources are, is decoded at once.
+    lists of custom resources are, is decoded at once, but for the member `without` of each object.
     """
     head, items, tail = content.partition(_ITEMS)
     if status == 200 and items and tail.rstrip().endswith(b"}"):  # noqa: PLR2004 - HTTP's own
@@ -71,6 +72,10 @@ def page(status: int, content: bytes, *, words: str) -> Page:
             body = None
         if isinstance(body, dict) and isinstance(metadata := body.get("metadata"), dict):
             return Page(text=tail.rstrip()[:-1], metadata=metadata)
+    if status == 200 and without:  # noqa: PLR2004 - HTTP's own
+        with suppress(ValueError):
+            metadata, found = listed(content, without=without)
+            return Page(text=content, metadata=metadata, decoded=found)
     whole = replies.read(status, content, words=words, write=False)
     found = tuple(item for item in whole.get("items") or () if isinstance(item, dict))
     metadata = whole.get("metadata")

@@ -115,7 +115,11 @@ class RegistryReader:
             if not read_at or time.monotonic() - read_at >= SIBLINGS_MAX_AGE_S:
                 started = time.monotonic()
                 found = await self._client.list(
-                    HEALTHHEARTBEATS, namespace, page_size=RESOURCE_PAGE_SIZE, timeout_s=self._timeout_s
+                    HEALTHHEARTBEATS,
+                    namespace,
+                    page_size=RESOURCE_PAGE_SIZE,
+                    timeout_s=self._timeout_s,
+                    without="status",
                 )
                 read = tuple(_sibling(entry) for entry in found)
                 siblings = siblings if read == siblings else read  # the same ones, for whoever compares

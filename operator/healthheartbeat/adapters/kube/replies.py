@@ -1,9 +1,10 @@
 """What an answer of the API server means: an object, a definite refusal in its own words, or doubt."""
 
+from contextlib import suppress
 from typing import Any, Final
 
 from healthheartbeat.adapters.kube.errors import ApiError, ApiUnavailable, Conflict, Forbidden, NotFound
-from healthheartbeat.adapters.kube.wire import decoded
+from healthheartbeat.adapters.kube.wire import decoded, version
 from healthheartbeat.api.text import clip
 
 MAX_WORDS: Final = 500
@@ -45,6 +46,18 @@ def read(status: int, content: bytes, *, words: str, write: bool) -> dict[str, A
         f"{message}; {_doubt(status, body, maybe_done=maybe_done)}",
         maybe_done=maybe_done,
     )
+
+
+def read_version(status: int, content: bytes, *, words: str) -> str:
+    """The resourceVersion of the object that came in answer to a write, as `read` otherwise; empty where it has none.
+
+    Of a thousand bots' status all else would keep the loop for as long as making it did.
+    """
+    if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own classes
+        with suppress(ValueError):
+            return version(content)
+    read(status, content, words=words, write=True)
+    return ""
 
 
 def _json_object(content: bytes) -> dict[str, Any] | None:

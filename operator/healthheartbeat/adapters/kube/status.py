@@ -5,7 +5,6 @@ from typing import Any
 
 from healthheartbeat.adapters.kube.client import KubeClient
 from healthheartbeat.adapters.kube.errors import ApiUnavailable
-from healthheartbeat.adapters.kube.json_access import mapping, text
 from healthheartbeat.adapters.kube.kinds import HEALTHHEARTBEATS
 from healthheartbeat.api import names
 
@@ -34,8 +33,7 @@ async def write_status(
         "metadata": {"name": name, "namespace": namespace, "resourceVersion": resource_version},
         "status": status,
     }
-    written = await client.put(HEALTHHEARTBEATS, namespace, name, body, subresource="status", timeout_s=timeout_s)
-    version = text(mapping(written.get("metadata")).get("resourceVersion"))
+    version = await client.put_status(HEALTHHEARTBEATS, namespace, name, body, timeout_s=timeout_s)
     if not version:
         raise ApiUnavailable(
             200, "Unreadable", f"update {namespace}/{name}: the answer has no resourceVersion", maybe_done=True
