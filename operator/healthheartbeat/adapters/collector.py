@@ -9,6 +9,6 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()  # what is loaded by now stays: it need not be looked at again by every full collection
-    # kopf leaves each event behind in a circle, status and all: a collection of so many young objects takes 1 or 2 ms,
-    # and one of those that outlived the last few not much more.
-    gc.set_threshold(5_000, 1, 400)
+    # kopf leaves each event behind in a circle, status and all: a young collection of so many objects takes 1 or 2 ms.
+    # The middle ones are few: what they find alive, such as the event that somebody still holds, waits for a full one.
+    gc.set_threshold(5_000, 20, 40)

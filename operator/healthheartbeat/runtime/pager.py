@@ -47,10 +47,37 @@ class Pager:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(DELAY_S, self.say)
 
-    def word(self) -> tuple[Alert, ...]:
-        """Everything that fires now, in words. Those of bots are kept until something is known of the bot anew, so
-        that `say` finds them ready.
+    async def say_by_turns(self) -> None:
+        """`say`, but the words have a turn of the loop to themselves, and what was to be said soon waits for them.
+
+        It is said whatever ends the caller meanwhile: of a storm nobody else would tell.
         """
+        self._cancel()
+        try:
+            await asyncio.sleep(0)
+            self._word()
+            await asyncio.sleep(0)
+        finally:
+            self.say()
+
+    def say(self) -> None:
+        """Say everything that fires now."""
+        self._cancel()
+        watch, now = self._watch, self._world.now()
+        resource, policy = watch.resource, watch.policy
+        firing = self._word()
+        self._end_again(firing)
+        self._world.pages.publish(
+            resource.name,
+            firing,
+            now_ms=now.wall_ms,
+            ends_at_ms=alerts.ends_at_ms(now.wall_ms, policy),
+            may_resolve=watch.leads(),
+        )
+        watch.paging_notes = (*self._world.pages.problems(), *self._world.notes())
+
+    def _word(self) -> tuple[Alert, ...]:
+        """Everything that fires now, in words; those about a bot are kept until something is known of it anew."""
         watch = self._watch
         resource, policy = watch.resource, watch.policy
         firing = alerts.firing(
@@ -63,22 +90,6 @@ class Pager:
         self._worded = {(alert.slug, alert.name): alert for alert in firing if alert.slug}
         self._worded_by = policy
         return firing
-
-    def say(self) -> None:
-        """Say everything that fires now."""
-        self._cancel()
-        watch, now = self._watch, self._world.now()
-        resource, policy = watch.resource, watch.policy
-        firing = self.word()
-        self._end_again(firing)
-        self._world.pages.publish(
-            resource.name,
-            firing,
-            now_ms=now.wall_ms,
-            ends_at_ms=alerts.ends_at_ms(now.wall_ms, policy),
-            may_resolve=watch.leads(),
-        )
-        watch.paging_notes = (*self._world.pages.problems(), *self._world.notes())
 
     def _end_again(self, firing: tuple[Alert, ...]) -> None:
         if not self._ended:

@@ -215,10 +215,7 @@ class Sweeper:
         watch.report = report
         self.completed = now
         world.report(report)  # made, it is sent, whatever ends this sweeper: the sequence has no gap
-        await asyncio.sleep(0)
-        self._pager.word()
-        await asyncio.sleep(0)
-        self._pager.say()
+        await self._pager.say_by_turns()
         await asyncio.sleep(0)
         self._note_kill_switch(active=sweep.kill_switch)
         world.metrics.sweep(
@@ -235,7 +232,7 @@ class Sweeper:
             },
             deferred=report.deferred_count,
             overrun=overrun,
-            status_age_s=(now.mono_ms - self.written_ms) / 1000,
+            status_age_s=(world.now().mono_ms - self.written_ms) / 1000,
         )
         self._writer.save()
 

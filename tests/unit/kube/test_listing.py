@@ -85,7 +85,7 @@ async def test_a_list_of_other_things_is_read_as_one_of_which_all_is_needed(raw:
     assert await Listing(WORDS, [page]).objects() == ({"a": 1},)
 
 
-@pytest.mark.parametrize("raw", [b"<html>", b"[]", b'{"items": ' + b"[" * 100_000])
+@pytest.mark.parametrize("raw", [b"<html>", b"[]", b'{"items": [{"a": ' + b"[" * 100_000, b'{"a": ' + b"[" * 100_000])
 async def test_what_is_no_list_is_refused_where_not_all_of_it_is_needed(raw: bytes) -> None:
     with pytest.raises(ApiUnavailable):
         listing.page(200, raw, words=WORDS, without="status")
@@ -104,7 +104,9 @@ async def test_items_that_are_none_are_no_answer_of_the_api(items: bytes) -> Non
         await Listing(WORDS, [Page(text=items)]).objects()
 
 
-@pytest.mark.parametrize("raw", [b"<html>", b"[]", b'{"metadata": {}, "items": [}'])
+@pytest.mark.parametrize(
+    "raw", [b"<html>", b"[]", b'{"metadata": {}, "items": [}', b'{"items": 7}', b'{"items": {"a": 1}}']
+)
 async def test_what_is_no_list_is_refused_where_it_is_read_or_decoded(raw: bytes) -> None:
     with pytest.raises(ApiUnavailable):
         await read(raw).objects()

@@ -48,7 +48,9 @@ async def test_a_resource_that_changed_is_a_conflict(api: FakeApi) -> None:
             await write_status(client, "ns", "production", {}, "7")
 
 
-@pytest.mark.parametrize("answer", ["<html>", [], {"metadata": 7}, {"metadata": {"resourceVersion": 8}}, None])
+@pytest.mark.parametrize(
+    "answer", ["<html>", [], {"metadata": 7}, {"metadata": {"resourceVersion": 8}}, None, "nested"]
+)
 async def test_an_answer_that_is_none_of_the_apis_leaves_open_what_was_done(api: FakeApi, answer: object) -> None:
     api.will(reply(200, answer))
     async with api.client() as client:

@@ -1,20 +1,61 @@
-"""What is said of what fires is made once for each thing that is known (runtime.pager)."""
+"""What fires is put into words once for each thing that is known, and said whatever comes between (runtime.pager)."""
 
 import asyncio
 
+from healthheartbeat.api.codes import AlertName
+from healthheartbeat.api.report import OperationsReport
+from healthheartbeat.core.alerts import Alert
 from healthheartbeat.runtime.pager import Pager
+from support.made_world import MadePages, MadeWorld
 from support.watching import INTERVAL_S, SICK, cluster, watching
 
 
+class Words(MadePages):
+    """Keeps the alerts themselves of each publication, and how many turns the loop had made since the report."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[tuple[Alert, ...]] = []
+        self.turns = 0
+        self.said_at: list[int] = []
+
+    def publish(
+        self, healthheartbeat: str, firing: tuple[Alert, ...], *, now_ms: int, ends_at_ms: int, may_resolve: bool = True
+    ) -> None:
+        self.said.append(firing)
+        self.said_at.append(self.turns)
+        super().publish(healthheartbeat, firing, now_ms=now_ms, ends_at_ms=ends_at_ms, may_resolve=may_resolve)
+
+    async def count(self) -> None:
+        """Count a few turns of the loop from now on."""
+        for self.turns in range(9):
+            await asyncio.sleep(0)
+
+
+class Reports(list[OperationsReport]):
+    """Calls back when a report is made."""
+
+    def __init__(self, made: list[OperationsReport], call: object) -> None:
+        super().__init__(made)
+        self.call = call
+
+    def append(self, report: OperationsReport) -> None:
+        super().append(report)
+        assert callable(self.call)
+        self.call()
+
+
 async def test_words_are_kept_until_something_is_known_anew_or_the_policy_changes() -> None:
-    world = await watching(cluster(missedHeartbeatsToAlert=2))
+    pages = Words()
+    world = await watching(cluster(missedHeartbeatsToAlert=2), pages=pages)
     world.cluster.answer("a", SICK)
     await world.sweeps(2)
     watch = world.sweeper.watch
     pager = Pager(watch, world.world())
-    (first,) = pager.word()
-    assert pager.word() == (first,)
-    assert pager.word()[0] is first
+    pager.say()
+    pager.say()
+    (first,), (again,) = pages.said[-2:]
+    assert again is first
     assert "(threshold 2)" in first.description
     ledger, reports = watch.resource.bots["a"], len(world.reports)
     world.cluster.set_spec(missedHeartbeatsToAlert=3)
@@ -22,5 +63,35 @@ async def test_words_are_kept_until_something_is_known_anew_or_the_policy_change
     assert watch.policy.threshold == 3
     assert watch.resource.bots["a"] is ledger
     assert len(world.reports) == reports
-    assert "(threshold 3)" in pager.word()[0].description
+    pager.say()
+    assert "(threshold 3)" in pages.said[-1][0].description
     await world.stop()
+
+
+async def test_others_have_their_turn_between_a_report_its_words_and_its_pages() -> None:
+    pages = Words()
+    world = await watching(cluster(missedHeartbeatsToAlert=2), pages=pages)
+    await world.sweeps(1)
+    counting: list[tuple[int, asyncio.Task[None]]] = []
+    reported = Reports(world.reports, lambda: counting.append((len(pages.said), asyncio.create_task(pages.count()))))
+    world.reports = reported
+    world.cluster.answer("a", SICK)
+    await world.sweeps(2)
+    await asyncio.sleep(1)
+    said, counted = counting[-1]
+    assert [alert.slug for alert in pages.said[said]] == ["a"]
+    assert pages.said_at[said] == 1  # one after the turn that made the words, two after the report's
+    await counted
+    await world.stop()
+
+
+async def test_a_storm_is_paged_about_by_a_sweeper_that_is_ended_right_after_its_report() -> None:
+    world = MadeWorld(cluster(*"abcdefgh", missedHeartbeatsToAlert=1))
+    for slug in "abcdefgh":
+        world.cluster.answer(slug, SICK)
+    sweeping = world.start()
+    world.reports = Reports([], sweeping.cancel)
+    await asyncio.wait([sweeping])
+    assert len(world.reports) == 1
+    assert (AlertName.STORM, None) in world.pages.firing
+    assert world.pages.dropped == ["ns/hh"]

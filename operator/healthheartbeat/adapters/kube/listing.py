@@ -77,6 +77,9 @@ def page(status: int, content: bytes, *, words: str, without: str = "") -> Page:
             metadata, found = listed(content, without=without)
             return Page(text=content, metadata=metadata, decoded=found)
     whole = replies.read(status, content, words=words, write=False)
-    found = tuple(item for item in whole.get("items") or () if isinstance(item, dict))
+    objects = whole.get("items")
+    if not isinstance(objects, list | None):
+        replies.read(status, b"items: " + content, words=words, write=False)  # raises: that is no answer
+    found = tuple(item for item in objects or () if isinstance(item, dict))
     metadata = whole.get("metadata")
     return Page(text=content, metadata=metadata if isinstance(metadata, dict) else {}, decoded=found)
