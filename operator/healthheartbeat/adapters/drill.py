@@ -20,10 +20,14 @@ RESOLVE_AFTER_MS: Final = 60_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What became of the test page at one sink. `error`: why it was not accepted, for people; empty where it was."""
+    """What became of the test page at one sink. `error`: why it was not accepted, for people; empty where it was.
+
+    `problem`: what is wrong although it was, as `Sink.problem`.
+    """
 
     sink: str
     error: str = ""
+    problem: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -51,12 +55,14 @@ async def send_test_page(
     page = _page(healthheartbeat, runbook_base, now_ms=now_ms, ends_at_ms=now_ms + resolve_after_ms)
     firing, resolved = _messages(page)
 
-    async def alert(sink: Sink) -> None:
+    async def alert(sink: Sink) -> str:
         await sink.send([page])
+        return sink.problem
 
-    async def tell(service: Service) -> None:
+    async def tell(service: Service) -> str:
         await service.send(firing)
         await service.send(resolved)
+        return ""
 
     return tuple(
         await asyncio.gather(
@@ -66,17 +72,16 @@ async def send_test_page(
     )
 
 
-async def _try(name: str, attempt: Awaitable[None], timeout_s: float) -> Tried:
+async def _try(name: str, attempt: Awaitable[str], timeout_s: float) -> Tried:
     try:
         async with asyncio.timeout(timeout_s):
-            await attempt
+            return Tried(sink=name, problem=await attempt)
     except SinkError as error:
         return Tried(sink=name, error=str(error))
     except TimeoutError:
         return Tried(sink=name, error=f"no answer within {timeout_s:g} s")
     except Exception as error:  # noqa: BLE001 - the others are to be tried, whatever one does
         return Tried(sink=name, error=type(error).__name__)
-    return Tried(sink=name)
 
 
 def _page(healthheartbeat: str, runbook_base: str, *, now_ms: int, ends_at_ms: int) -> Page:

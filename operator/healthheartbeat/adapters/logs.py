@@ -51,6 +51,11 @@ def configure(level: str = "info", *, stream: IO[str] | None = None) -> LineWrit
     return writer
 
 
+def to_stderr() -> None:
+    """Send what is logged to stderr, laid out for people: stdout holds a command's data."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
 class _Lines:
     """What structlog's loggers end in."""
 

@@ -66,9 +66,9 @@ class PageBoard:
         """
         resource = self._resources.setdefault(healthheartbeat, _Resource(firing={}))
         taken = {
-            alert.key: self._page(alert, now_ms=now_ms, ends_at_ms=now_ms + MIN_LIFE_MS)
+            key: self._page(alert, key, now_ms=now_ms, ends_at_ms=now_ms + MIN_LIFE_MS)
             for alert in previously_firing
-            if alert.key not in resource.firing
+            if (key := alert.key) not in resource.firing
         }
         resource.firing |= taken
         if self._desk:
@@ -92,7 +92,9 @@ class PageBoard:
         resource = self._resources.setdefault(healthheartbeat, _Resource(firing={}))
         resource.may_resolve = may_resolve
         pages = {
-            alert.key: self._page(alert, now_ms=now_ms, ends_at_ms=ends_at_ms, before=resource.firing.get(alert.key))
+            (key := alert.key): self._page(
+                alert, key, now_ms=now_ms, ends_at_ms=ends_at_ms, before=resource.firing.get(key)
+            )
             for alert in firing
         }
         ended = {key: page for key, page in resource.firing.items() if key not in pages}
@@ -175,10 +177,10 @@ class PageBoard:
         if self._desk:
             tell(self._desk)
 
-    def _page(self, alert: Alert, *, now_ms: int, ends_at_ms: int, before: Page | None = None) -> Page:
+    def _page(self, alert: Alert, key: AlertKey, *, now_ms: int, ends_at_ms: int, before: Page | None = None) -> Page:
         """The page of a firing alert: labels and beginning of its first firing, where it was on the board."""
         return Page(
-            key=alert.key,
+            key=key,
             labels=before.labels if before else alert.labels(),
             annotations=alert.annotations(self._runbook_base),
             # A wall clock that was set back must not make it begin after it ends.

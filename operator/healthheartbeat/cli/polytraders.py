@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import typer
 
+from healthheartbeat.adapters import logs
 from healthheartbeat.cli.health.explain import explain
 from healthheartbeat.cli.health.pause import pause_restart, resume_restart
 from healthheartbeat.cli.health.report import report
@@ -48,3 +49,5 @@ def _polytraders(*, version: Version = False) -> None:
 @health.callback(help=HELP)
 def _health(*, version: Version = False) -> None:
     """Take what is not about one command."""
+    del version
+    logs.to_stderr()

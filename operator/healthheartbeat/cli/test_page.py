@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from healthheartbeat.adapters import drill
+from healthheartbeat.adapters import drill, logs
 from healthheartbeat.adapters.alertmanager import AlertmanagerSink
 from healthheartbeat.adapters.drill import Tried
 from healthheartbeat.adapters.kube.errors import CredentialsError
@@ -42,8 +42,10 @@ def send_test_page(
 ) -> None:
     """Fire and resolve a test page through every sink; exit 0: all accepted it, 1: one did not, 2: nobody to page.
 
+    1 also where one accepted it and something is wrong with it all the same, such as its clock.
     With --name it is labelled as a page of that resource, for the ways that an Alertmanager sends it on.
     """
+    logs.to_stderr()
     about = ""
     if name is not None:
         try:
@@ -62,12 +64,13 @@ def send_test_page(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     tried = asyncio.run(_try_all(sinks, file, runbook_url, about))
-    _print(tried, file.problems, output)
+    problems = (*file.problems, *(one.problem for one in tried if one.problem))
+    _print(tried, problems, output)
     if not tried:
-        if not file.problems:
+        if not problems:
             typer.echo("healthheartbeat test-page: give --alertmanager-url or --notify-file", err=True)
         raise typer.Exit(2)
-    raise typer.Exit(0 if all(one.accepted for one in tried) and not file.problems else 1)
+    raise typer.Exit(0 if all(one.accepted for one in tried) and not problems else 1)
 
 
 async def _try_all(

@@ -1,5 +1,8 @@
 """Whatever Date an answer bears, an Alertmanager's or of something before it: no page is ended by it."""
 
+import asyncio
+import json
+import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -223,3 +226,14 @@ async def test_a_date_without_a_zone_is_utc(
         monkeypatch.undo()
         time.tzset()
     assert len(dated.ends_ms) == 1
+
+
+async def test_a_test_page_tells_of_a_clock_that_is_more_than_a_day_off(dated: Dated) -> None:
+    dated.dates = [date(days=3)]
+    program = [sys.executable, "-m", "healthheartbeat.cli.main", "test-page", "--alertmanager-url", dated.url]
+    asked = await asyncio.create_subprocess_exec(*program, "-o", "json", stdout=asyncio.subprocess.PIPE)
+    told = json.loads((await asyncio.wait_for(asked.communicate(), 60))[0])
+    assert asked.returncode == 1
+    assert [one["accepted"] for one in told["sinks"]] == [True]
+    (problem,) = told["problems"]
+    assert "72 h ahead of this node's clock" in problem
