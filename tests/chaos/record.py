@@ -102,8 +102,8 @@ class Page:
 
     @property
     def resolved(self) -> bool:
-        """Whether it says that the alert has ended."""
-        return self.ends_s <= self.at_s
+        """Whether it says that the alert has ended, at the latest with this millisecond: the operator rounds up."""
+        return self.ends_s < self.at_s + 0.001
 
 
 @dataclass(slots=True, kw_only=True)

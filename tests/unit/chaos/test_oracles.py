@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chaos import leaders, oracle_end, oracle_restarts
+from chaos import leaders, oracle_end, oracle_pages, oracle_restarts
 from chaos.record import BOT_DOWN, EXHAUSTED, Call, Life, Page, Poll, Record, SeenPod, StatusWrite
 from chaos.run import END, FIRING, PLANS, THRESHOLD
 from chaos.verdicts import ORACLES
@@ -247,6 +247,13 @@ def test_only_a_pod_that_was_too_late_itself_may_end_with_a_timeout(outcome: str
     next(bot for bot in last["bots"] if bot["slug"] == "looping")["reason"] = "Timeout"
     story.record.polls.append(Poll(at_s=BEGAN_S + SWEEPS + 0.6, slug="looping", uid="uid-9", outcome=outcome))
     assert len(list(oracle_end.status_differs(story.record))) == found
+
+
+@pytest.mark.parametrize(("lasts_s", "found"), [(0.0009, 0), (0.002, 1)])
+def test_what_ends_with_the_millisecond_in_which_it_comes_has_ended(lasts_s: float, found: int, tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    story.page("crashed", BEGAN_S + SWEEPS, lasts_s)
+    assert len(list(oracle_pages.short_lived(story.record))) == found
 
 
 @pytest.mark.parametrize("promise", ORACLES)
