@@ -102,7 +102,8 @@ class Pair(Run):
 def acts_after_waking(record: Record) -> Iterator[str]:
     """What the API server did for the woken process but the DELETEs that were written ahead before it was frozen.
 
-    Sent before and held up until then is the same as sent then.
+    Sent before and held up until then is the same as sent then; but for a status while what the other wrote has not
+    changed the resource: the other's next write meets a conflict then, and takes over what this one holds.
     """
     for life in record.lives:
         for from_s, until_s in life.frozen:
@@ -116,8 +117,18 @@ def acts_after_waking(record: Record) -> Iterator[str]:
             for call in record.calls:
                 if call.process != life.number or call.done_s <= until_s or not call.carried_out:
                     continue
-                if call.writes_status or (call.deletes and call.uid not in ahead):
+                meant = call.at_s <= from_s and not _overtaken(record, call, from_s)
+                if (call.writes_status and not meant) or (call.deletes and call.uid not in ahead):
                     yield f"process {life.number} was carried out {call.kind} {call.deletes} after it woke up"
+
+
+def _overtaken(record: Record, call: Call, from_s: float) -> bool:
+    """Whether another process had changed the resource when this status of before `from_s` was written."""
+    return any(
+        write.version != call.based_on
+        for write in record.statuses
+        if write.process != call.process and from_s <= write.at_s <= call.done_s
+    )
 
 
 def never_frozen(record: Record) -> Iterator[str]:

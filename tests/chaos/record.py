@@ -60,6 +60,11 @@ class Call:
         return str((((self.body or {}).get("preconditions")) or {}).get("uid") or "")
 
     @property
+    def based_on(self) -> str:
+        """The resourceVersion that it requires; empty where it requires none."""
+        return str((((self.body or {}).get("metadata")) or {}).get("resourceVersion") or "")
+
+    @property
     def writes_status(self) -> bool:
         """Whether it is a write of the resource's status."""
         return self.method in WRITES and self.path.partition("?")[0].endswith("/status")
@@ -145,11 +150,15 @@ class Life:
 
 @dataclass(slots=True, kw_only=True)
 class StatusWrite:
-    """One write of the status that the API server took, and the whole status that it made."""
+    """One write of the status that the API server took: the whole status, and the resource's version that it made.
+
+    A write that changes nothing leaves the version as it was.
+    """
 
     at_s: float
     process: int
     status: dict[str, Any]
+    version: str = ""
 
     def bot(self, slug: str) -> dict[str, Any]:
         """One entry of status.bots; empty where there is none."""

@@ -264,7 +264,10 @@ class Run:
         if call.method == "GET" and not self.village.broken:
             self.snapshots[call.path] = reply
         if call.writes_status and call.carried_out:
-            status = reply.json().get("status") or {}
-            self.record.statuses.append(StatusWrite(at_s=call.done_s, process=call.process, status=status))
+            made = reply.json()
+            status, version = made.get("status") or {}, str(made["metadata"]["resourceVersion"])
+            self.record.statuses.append(
+                StatusWrite(at_s=call.done_s, process=call.process, status=status, version=version)
+            )
         if call.deletes and call.carried_out:
             self.village.deleted.set()

@@ -223,12 +223,21 @@ def test_of_a_woken_leader_everything_is_named_but_deletes_that_were_written_ahe
     assert len(list(leaders.acts_after_waking(story.record))) == 2
 
 
-def test_what_was_sent_before_and_held_up_until_it_woke_is_an_act_of_a_woken_leader(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sent_s", "version", "found"),
+    [(4.3, "8", 1), (4.3, "7", 0), (SWEEPS + 1.5, "7", 1)],
+    ids=["the other changed something", "the other changed nothing", "sent anew"],
+)
+def test_a_status_that_was_held_up_until_it_woke_may_be_written_where_the_other_has_changed_nothing(
+    sent_s: float, version: str, found: int, tmp_path: Path
+) -> None:
     story = Story(tmp_path)
     woken_s = BEGAN_S + SWEEPS + 1
     story.record.lives[0].frozen.append((BEGAN_S + 4.35, woken_s))
-    next(call for call in story.record.calls if call.writes_status).done_s = woken_s + 1
-    assert len(list(leaders.acts_after_waking(story.record))) == 1
+    late = next(call for call in story.record.calls if call.writes_status)
+    late.at_s, late.done_s, late.body = BEGAN_S + sent_s, woken_s + 1, {"metadata": {"resourceVersion": "7"}}
+    story.record.statuses.append(StatusWrite(at_s=woken_s, process=1, status={}, version=version))
+    assert len(list(leaders.acts_after_waking(story.record))) == found
 
 
 def test_a_leader_that_was_to_be_frozen_and_was_not_is_named(tmp_path: Path) -> None:
