@@ -7,6 +7,7 @@ pods are sockets of this process, at an address of this machine, each at two por
 import asyncio
 import json
 import select
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -81,10 +82,17 @@ class _Door(asyncio.Protocol):
             transport.write(head.encode() + b"Connection: close\r\n\r\n" + body)
             transport.close()
         elif pod.mode is Mode.DEAD:
+            _end(transport)  # at once: `abort` leaves that to a later turn of this loop, which may be short of time
             self._note("reset")
             transport.abort()
         else:
             self._note("no answer")
+
+
+def _end(transport: asyncio.Transport) -> None:
+    """Tell the other side that nothing more comes."""
+    with socket.fromfd(transport.get_extra_info("socket").fileno(), socket.AF_INET, socket.SOCK_STREAM) as same:
+        same.shutdown(socket.SHUT_WR)
 
 
 def _has_left(transport: asyncio.Transport) -> bool:
