@@ -5,7 +5,7 @@ import json
 import pytest
 
 from healthheartbeat.adapters.kube import replies
-from healthheartbeat.adapters.kube.wire import decoded, encoded
+from healthheartbeat.adapters.kube.wire import decoded, encoded, version
 
 ALIKE = {
     "metadata": "zfKZaaaaaaaaaaaaA2zcaaaaaaaaaaaa7P9Oaaaaaaaaaaaa4Hgqaaaaaaaaaaaa",
@@ -26,6 +26,14 @@ def test_names_of_a_services_annotations_do_not_change_how_other_objects_are_rea
 def test_what_cannot_be_read_is_a_value_error(content: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         decoded(content)
+
+
+def test_a_version_is_read_past_whatever_else_an_object_holds_and_of_no_other_thing() -> None:
+    assert version(b'{"status": {"bots": [1, {}]}, "metadata": {"a": [], "resourceVersion": "8"}}') == "8"
+    assert version(b'{"metadata": {}}') == version(b"{}") == ""
+    for content in (b"[]", b'{"metadata": null}', b'{"a": ' + b"[" * 100_000, b'{"metadata": {}} x'):
+        with pytest.raises(ValueError, match=r".+"):
+            version(content)
 
 
 def test_half_a_surrogate_pair_out_of_a_bots_mouth_stops_no_write() -> None:

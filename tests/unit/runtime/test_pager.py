@@ -1,6 +1,7 @@
 """What fires is put into words once for each thing that is known, and said whatever comes between (runtime.pager)."""
 
 import asyncio
+from collections.abc import Callable
 
 from healthheartbeat.api.codes import AlertName
 from healthheartbeat.api.report import OperationsReport
@@ -35,13 +36,12 @@ class Words(MadePages):
 class Reports(list[OperationsReport]):
     """Calls back when a report is made."""
 
-    def __init__(self, made: list[OperationsReport], call: object) -> None:
+    def __init__(self, made: list[OperationsReport], call: Callable[[], object]) -> None:
         super().__init__(made)
         self.call = call
 
     def append(self, report: OperationsReport) -> None:
         super().append(report)
-        assert callable(self.call)
         self.call()
 
 
@@ -73,8 +73,9 @@ async def test_others_have_their_turn_between_a_report_its_words_and_its_pages()
     world = await watching(cluster(missedHeartbeatsToAlert=2), pages=pages)
     await world.sweeps(1)
     counting: list[tuple[int, asyncio.Task[None]]] = []
-    reported = Reports(world.reports, lambda: counting.append((len(pages.said), asyncio.create_task(pages.count()))))
-    world.reports = reported
+    world.reports = Reports(
+        world.reports, lambda: counting.append((len(pages.said), asyncio.create_task(pages.count())))
+    )
     world.cluster.answer("a", SICK)
     await world.sweeps(2)
     await asyncio.sleep(1)

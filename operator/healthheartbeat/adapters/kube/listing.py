@@ -42,9 +42,7 @@ class Listing:
                 items = decoded(page.text)
             except ValueError:
                 items = False
-            if not isinstance(items, list | None):
-                replies.read(200, b"items: " + page.text, words=self._words, write=False)  # raises: that is no answer
-            found.extend(item for item in items or () if isinstance(item, dict))
+            found.extend(_objects(items, page.text, words=self._words))
             await asyncio.sleep(0)
         return tuple(found)
 
@@ -77,9 +75,13 @@ def page(status: int, content: bytes, *, words: str, without: str = "") -> Page:
             metadata, found = listed(content, without=without)
             return Page(text=content, metadata=metadata, decoded=found)
     whole = replies.read(status, content, words=words, write=False)
-    objects = whole.get("items")
-    if not isinstance(objects, list | None):
-        replies.read(status, b"items: " + content, words=words, write=False)  # raises: that is no answer
-    found = tuple(item for item in objects or () if isinstance(item, dict))
+    found = _objects(whole.get("items"), content, words=words)
     metadata = whole.get("metadata")
     return Page(text=content, metadata=metadata if isinstance(metadata, dict) else {}, decoded=found)
+
+
+def _objects(items: Any, text: bytes, *, words: str) -> tuple[Object, ...]:
+    """The objects among `items`, as written in `text`. Raises ApiUnavailable where they are no list."""
+    if not isinstance(items, list | None):
+        replies.read(200, b"items: " + text, words=words, write=False)  # raises: that is no answer
+    return tuple(item for item in items or () if isinstance(item, dict))

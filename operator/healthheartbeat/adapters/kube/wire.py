@@ -5,9 +5,11 @@ hash without a key can be taught by one annotation to read everybody's `metadata
 """
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 
 class _Metadata(msgspec.Struct):
@@ -31,10 +33,7 @@ _ENCODER = msgspec.json.Encoder()
 
 def decoded(content: bytes | msgspec.Raw) -> Any:
     """What is written in `content`. Raises ValueError where it is no JSON, or none that can be read."""
-    try:
-        return _DECODER.decode(content)
-    except RecursionError as error:
-        raise ValueError("JSON nested too deep") from error
+    return _read(_DECODER, content)
 
 
 def version(content: bytes) -> str:
@@ -42,10 +41,7 @@ def version(content: bytes) -> str:
 
     Raises ValueError where it is no JSON object.
     """
-    try:
-        return _BRIEF_DECODER.decode(content).metadata.resourceVersion
-    except RecursionError as error:
-        raise ValueError("JSON nested too deep") from error
+    return _read(_BRIEF_DECODER, content).metadata.resourceVersion
 
 
 def listed(content: bytes, *, without: str) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
@@ -53,10 +49,7 @@ def listed(content: bytes, *, without: str) -> tuple[dict[str, Any], tuple[dict[
 
     Raises ValueError where it is no list of objects.
     """
-    try:
-        found = _LIST_DECODER.decode(content)
-    except RecursionError as error:
-        raise ValueError("JSON nested too deep") from error
+    found = _read(_LIST_DECODER, content)
     items = ({name: decoded(raw) for name, raw in item.items() if name != without} for item in found.items or ())
     return found.metadata, tuple(items)
 
@@ -67,3 +60,10 @@ def encoded(body: object) -> bytes:
         return _ENCODER.encode(body)
     except UnicodeEncodeError:  # half a surrogate pair, out of what a bot said: JSON can write it, the server mends it
         return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _read(decoder: msgspec.json.Decoder[T], content: bytes | msgspec.Raw) -> T:
+    try:
+        return decoder.decode(content)
+    except RecursionError as error:
+        raise ValueError("JSON nested too deep") from error
