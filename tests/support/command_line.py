@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from typer.testing import CliRunner
 
 from healthheartbeat.cli.polytraders import app
@@ -26,7 +27,11 @@ class Said:
 
 def health(*words: str, environment: Mapping[str, str | None]) -> Said:
     """Run one command to its end. A bug's exception is raised, not shown."""
-    result = CliRunner().invoke(app, ["gov", "health", *words], env={"COLUMNS": "200", **environment})
+    logging = structlog.get_config()
+    try:
+        result = CliRunner().invoke(app, ["gov", "health", *words], env={"COLUMNS": "200", **environment})
+    finally:
+        structlog.configure(**logging)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Said(result.exit_code, result.stdout, result.stderr)

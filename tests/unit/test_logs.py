@@ -2,6 +2,7 @@ import io
 import json
 import logging
 import math
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from healthheartbeat.adapters import logs
 from healthheartbeat.adapters.log_values import MAX_TEXT_CHARS, to_line
 from healthheartbeat.adapters.log_writer import LineWriter
 from healthheartbeat.api.reasons import ReasonCode
+from support.command_line import health
 
 Read = Callable[[], list[dict[str, Any]]]
 
@@ -63,6 +65,30 @@ def test_what_is_below_the_level_is_left_out(configured: Callable[[str], Read]) 
     logging.getLogger("library").info("no")
     structlog.get_logger().error("YES")
     assert [line["event"] for line in read()] == ["YES"]
+
+
+def test_for_people_it_goes_to_what_is_stderr_by_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = structlog.get_config()
+    try:
+        with monkeypatch.context() as replaced:
+            closed = io.StringIO()
+            replaced.setattr(sys, "stderr", closed)
+            logs.to_stderr()
+            closed.close()
+        lines = io.StringIO()
+        monkeypatch.setattr(sys, "stderr", lines)
+        structlog.get_logger().warning("CLOCK_SKEW", ahead_s=86400)
+    finally:
+        structlog.configure(**before)
+    assert "CLOCK_SKEW" in lines.getvalue()
+    assert "86400" in lines.getvalue()
+
+
+def test_a_command_run_in_this_process_leaves_the_logs_of_the_others_alone() -> None:
+    before = structlog.get_config()
+    health("--help", environment={})
+    health("test-page", environment={})
+    assert structlog.get_config() == before
 
 
 def test_a_level_that_is_none_is_refused() -> None:

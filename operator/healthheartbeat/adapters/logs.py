@@ -53,7 +53,7 @@ def configure(level: str = "info", *, stream: IO[str] | None = None) -> LineWrit
 
 def to_stderr() -> None:
     """Send what is logged to stderr, laid out for people: stdout holds a command's data."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr))  # which may be replaced later
 
 
 class _Lines:
