@@ -102,6 +102,7 @@ def _dump(state: Watched, now: Now) -> dict[str, Any]:
         "silent": left.was_silent,
         "heard_wall_ms": state.heard_wall_ms,
         "cold_starts_ago_ms": [now.mono_ms - stamp for stamp in state.cold_starts_ms],
+        "excused_ago_ms": [now.mono_ms - stamp for stamp in state.excused_ms],
         "marks": {holder: [list(mark) for mark in marks] for holder, marks in state.marks.items()},
     }
     if (last := state.last) is not None:
@@ -128,6 +129,7 @@ def _load(entry: Mapping[str, Any], *, down_ms: int, now: Now) -> Watched:
         else Heartbeat(healthheartbeat=name, holder=str(last["holder"]), **{key: int(last[key]) for key in _NUMBERS}),
         marks={holder: tuple(Mark(*map(int, mark)) for mark in marks) for holder, marks in entry["marks"].items()},
         cold_starts_ms=tuple(now.mono_ms - down_ms - int(ago) for ago in entry["cold_starts_ago_ms"]),
+        excused_ms=tuple(now.mono_ms - down_ms - int(ago) for ago in entry.get("excused_ago_ms", ())),
         unwatched=None
         if unwatched is None
         else Unwatched(deleted=bool(unwatched["deleted"]), since_ms=now.mono_ms - down_ms - int(unwatched["ago_ms"])),

@@ -23,3 +23,11 @@ class Now:
         not: one of the clocks is wrong, and it may be old.
         """
         return -CLOCKS_APART_MS <= self.wall_ms - born_ms < than_ms
+
+
+def ours_ms(theirs_ms: int, *, ahead_ms: int) -> int:
+    """The time by our clock at which another's, `ahead_ms` ahead of ours, showed `theirs_ms`.
+
+    Clocks that are as good as the same are taken for it: how far they are apart is known to the second only.
+    """
+    return theirs_ms if abs(ahead_ms) <= CLOCKS_APART_MS else theirs_ms - ahead_ms

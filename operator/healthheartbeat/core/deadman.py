@@ -16,6 +16,8 @@ DEFAULT_INTERVAL_MS: Final = 30_000
 DEFAULT_THRESHOLD: Final = 3
 """The seed's (section 6), where neither a report nor the API has said."""
 COLD_STARTS_ALLOWED: Final = 3
+COLD_STARTS_EXCUSED: Final = 8
+"""In a row, by good-byes, with no bot judged between them: rollouts end, and a liveness probe that fails may not."""
 UNWATCHED_MS: Final = 3_600_000
 HANDOVER_MS: Final = 20_000
 """How long a successor of a process that said good-bye may take: the bound on any takeover."""
@@ -63,7 +65,7 @@ class Watched:
     listened in vain before that. `heard_ms`: the last heartbeat in this stretch of listening, None before it; `last`:
     the last one ever, heard at wall time `heard_wall_ms`. `was_silent`: silence was established before the break.
     `spec_interval_ms`: what the spec asked for when it was last read. `left_ms`: when the process that sent `last` said
-    good-bye.
+    good-bye. `excused_ms`: the cold starts after good-byes, in a row, that were not counted.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Watched:
     last: Heartbeat | None = None
     marks: Marks = field(default_factory=dict)
     cold_starts_ms: tuple[int, ...] = ()
+    excused_ms: tuple[int, ...] = ()
     spec_interval_ms: int | None = None
     asked: Asked | None = None
     left_ms: int | None = None
@@ -118,11 +121,8 @@ def hear(state: Watched | None, beat: Heartbeat, *, age_ms: int, now: Now) -> tu
     cold = is_cold_start(state.marks, beat, before=state.last)
     if state.deleted and not cold and not _forgotten(state, now):
         return state, Hearing.STALE
-    # A new process that takes over after a good-bye begins at 1 too: that is no crash, however often it is rolled out.
-    expected = state.left_ms is not None and state.last is not None and beat.holder != state.last.holder
-    stamps = (*state.cold_starts_ms, now.mono_ms) if cold and not expected else state.cold_starts_ms
     heard = replace(
-        state,
+        _started_anew(state, beat, now) if cold else state,
         interval_ms=beat.interval_ms,
         unheard_before_ms=0,
         was_silent=False,
@@ -130,7 +130,6 @@ def hear(state: Watched | None, beat: Heartbeat, *, age_ms: int, now: Now) -> tu
         heard_wall_ms=now.wall_ms - age_ms,
         last=beat,
         marks=noted(state.marks, beat),
-        cold_starts_ms=stamps[-MAX_COLD_STARTS:],
         asked=None,
         left_ms=None,
         unwatched=_emptied(state, beat, now),
@@ -165,9 +164,16 @@ def gone(state: Watched | None, name: str, *, now: Now) -> Watched:
     """Take that the resource was deleted: no report is expected any more, and nobody watches its bots."""
     if state is not None and state.deleted:
         return state
-    unwatched = Unwatched(deleted=True, since_ms=now.mono_ms)
     state = state or Watched(name=name, listening_since_ms=now.mono_ms)
-    return replace(state, unwatched=unwatched, was_silent=False, cold_starts_ms=(), asked=None, left_ms=None)
+    return replace(
+        state,
+        unwatched=Unwatched(deleted=True, since_ms=now.mono_ms),
+        was_silent=False,
+        cold_starts_ms=(),
+        excused_ms=(),
+        asked=None,
+        left_ms=None,
+    )
 
 
 def leaving(state: Watched, holder: str, *, now: Now) -> Watched:
@@ -248,6 +254,17 @@ def _emptied(state: Watched, beat: Heartbeat, now: Now) -> Unwatched | None:
         return Unwatched(deleted=False, since_ms=state.unwatched.since_ms)
     had_bots = state.last is not None and state.last.total_bots > 0
     return Unwatched(deleted=False, since_ms=now.mono_ms) if had_bots else None
+
+
+def _started_anew(state: Watched, beat: Heartbeat, now: Now) -> Watched:
+    """With the cold start counted, or excused: a new process that takes over after a good-bye begins at 1 too."""
+    if state.left_ms is not None and state.last is not None and beat.holder != state.last.holder:
+        judged = not state.excused_ms or now.mono_ms - state.excused_ms[-1] >= state.window_ms // 2
+        in_a_row = () if judged else state.excused_ms
+        if len(in_a_row) < COLD_STARTS_EXCUSED:
+            return replace(state, excused_ms=(*in_a_row, now.mono_ms))
+        state = replace(state, excused_ms=(*in_a_row[1:], now.mono_ms))
+    return replace(state, cold_starts_ms=(*state.cold_starts_ms, now.mono_ms)[-MAX_COLD_STARTS:])
 
 
 def _restarts_faster_than_it_judges(state: Watched, now_ms: int) -> bool:

@@ -136,6 +136,26 @@ def decide(ledger: BotLedger, bot: Bot, pods: Iterable[PodFacts], *, policy: Pol
     return Decision(action=Action.RESTARTED, victims=tuple(victims), stuck=stuck)
 
 
+def still_due(
+    ledger: BotLedger,
+    bot: Bot,
+    victims: tuple[PodFacts, ...],
+    *,
+    policy: Policy,
+    pause: Pause | None,
+    storm: bool,
+    now: Now,
+) -> bool:
+    """Whether an attempt to delete `victims`, written ahead meanwhile, would be decided again as it was.
+
+    By what is known by now of the bot; its own stamp aside, of the pods what was read of them then.
+    """
+    before = replace(ledger, spending=ledger.spending.given_back())
+    if before_pods(before, bot, policy=policy, pause=pause, now=now) is not None:
+        return False
+    return decide(before, bot, victims, policy=policy, storm=storm, now=now).victims == victims
+
+
 def held(policy: Policy) -> Decision:
     """In a storm nothing is restarted, whatever its pods are; so nobody's need be looked at (decision 21)."""
     return Decision(

@@ -155,11 +155,14 @@ async def run(settings: Settings) -> int:
                 "lookout": asyncio.create_task(lookout.run(), name="lookout"),
                 "memory": asyncio.create_task(allocator.keep_giving_back(), name="memory"),
             }
+            code = 1
             try:
-                return await first_end(parts, of="operator")
+                code = await first_end(parts, of="operator")
+                return code
             finally:
                 await pages.flush(LAST_WORDS_S)  # ahead of the sweepers' end, which drops what was not taken
-                witnesses.leaving([sweeper.key for sweeper in fleet.sweepers], holder)
+                if not code:  # where a part of it failed, its successor's cold start is one of a crash loop, maybe
+                    witnesses.leaving([sweeper.key for sweeper in fleet.sweepers], holder)
                 await end(parts["sweepers"])
                 await witnesses.flush(LAST_WORDS_S)
                 await events.drain(FLUSH_S)

@@ -144,7 +144,7 @@ class Restarts:
             except BaseException:
                 self._withdraw(slug)
                 raise
-            if self._still_due(slug, attempt):
+            if self._still_due(slug, attempt, decision):
                 await self._carry_out(slug, decision)
                 return
             self._withdraw(slug)
@@ -202,21 +202,21 @@ class Restarts:
             now=self._now(),
         )
 
-    def _still_due(self, slug: str, attempt: Attempt) -> bool:
-        """Whether what was written ahead may still be done: not answered, paused, forbidden or grown old meanwhile."""
+    def _still_due(self, slug: str, attempt: Attempt, decision: Decision) -> bool:
+        """Whether what was written ahead may still be done: it is not old, and would be decided again as it was."""
         view, now = self._view, self._now()
-        ledger = view.resource.bots.get(slug)
-        bot = view.registry.bots.get(slug)
+        ledger, bot = view.resource.bots.get(slug), view.registry.bots.get(slug)
         if ledger is None or bot is None or not view.may_restart():
             return False
-        pause = view.pause(slug)
-        return (
-            now.mono_ms - attempt.mono_ms <= restart.oldest_attempt_ms(view.policy.interval_ms, self._call_timeout_ms)
-            and ledger.evidence(view.policy.threshold, bot.target).issuperset(attempt.pods)
-            and ledger.spending.spent(view.policy.window_ms, now) <= view.policy.budget  # this one included
-            and bot.auto_restart
-            and not (pause is not None and pause.active(now.wall_ms))
-            and not view.resource.holds(view.policy)
+        oldest_ms = restart.oldest_attempt_ms(view.policy.interval_ms, self._call_timeout_ms)
+        return now.mono_ms - attempt.mono_ms <= oldest_ms and restart.still_due(
+            ledger,
+            bot,
+            decision.victims,
+            policy=view.policy,
+            pause=view.pause(slug),
+            storm=view.resource.holds(view.policy),
+            now=now,
         )
 
     def _withdraw(self, slug: str) -> None:

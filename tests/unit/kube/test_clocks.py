@@ -7,6 +7,8 @@ from email.utils import formatdate
 import pytest
 
 from healthheartbeat.adapters.kube.kinds import PODS
+from healthheartbeat.adapters.kube.pods import STUCK_SLACK_MS, get_pods, list_pods
+from healthheartbeat.api import times
 from healthheartbeat.runtime.clock import system_clock
 from healthheartbeat.runtime.source import Source
 from support.fake_api import FakeApi, Request, reply
@@ -55,3 +57,52 @@ async def test_an_answer_without_a_time_says_nothing_of_clocks(api: FakeApi, dat
         await client.get(PODS, "ns", "pod")
         await client.get(PODS, "ns", "pod")
         assert 98_000 < client.ahead_ms < 101_000
+
+
+@pytest.mark.parametrize("ahead_s", [3, 3600, -3600])
+async def test_how_old_a_pod_is_is_counted_by_the_api_servers_clock(api: FakeApi, ahead_s: float) -> None:
+    """Else a node's late clock lets the startup grace end before it began, and every slow starter is restarted."""
+    born_s = int(time.time()) + ahead_s - 10
+    metadata = {
+        "name": "p",
+        "uid": "u",
+        "creationTimestamp": times.format_s(round(born_s * 1000)),
+        "labels": {"a": "b"},
+    }
+    metadata["deletionTimestamp"] = metadata["creationTimestamp"]
+    pod = {"metadata": metadata}
+    api.will(
+        reply(200, pod, headers=dated(ahead_s)),
+        reply(200, pod, headers=dated(ahead_s)),
+        reply(200, {"items": [pod]}, headers=dated(ahead_s)),
+    )
+    async with api.client() as client:
+        await client.get(PODS, "ns", "p")
+        (got,) = await get_pods(client, "ns", ["p"], {"a": "b"}, {})
+        (listed,) = await list_pods(client, "ns", {"a": "b"}, {})
+    for facts in (got, listed):
+        assert 4_000 < system_clock().wall_ms - facts.created_ms < 16_000
+        assert facts.stuck_after_ms == facts.created_ms + STUCK_SLACK_MS
+
+
+@pytest.mark.parametrize("ahead_s", [3600, -3600])
+async def test_so_is_that_of_one_that_is_not_ready_beside_one_that_is(api: FakeApi, ahead_s: float) -> None:
+    created = times.format_s(round((time.time() + ahead_s - 10) * 1000))
+    bodies = {
+        "healthheartbeats/production": resource(bots=[{"slug": "a"}]),
+        "healthheartbeats": {"items": []},
+        "services": {"items": [service("a")]},
+        "endpointslices": {
+            "items": [endpoint_slice("a", endpoint("p1", "10.0.0.1"), endpoint("p2", "10.0.0.2", ready=False))]
+        },
+        "pods/p2": {"metadata": {"name": "p2", "uid": "uid-p2", "creationTimestamp": created}},
+    }
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> bool:
+        body = bodies[request.path.partition(f"/namespaces/{NAMESPACE}/")[2]]
+        return await reply(200, body, headers=dated(ahead_s))(request, writer)
+
+    api.default = answer
+    async with api.client() as client:
+        reading = await Source(client, now=system_clock).read(NAMESPACE, "production", None)
+    assert [pod.name for pod in reading.registry.bots["a"].pods] == ["p1"]

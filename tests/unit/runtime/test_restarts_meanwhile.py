@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from healthheartbeat.api.annotations import Pause
-from healthheartbeat.api.codes import Action
+from healthheartbeat.api.codes import Action, MissReason
 from healthheartbeat.core.budget import Spending
+from healthheartbeat.core.verdict import Verdict
 from healthheartbeat.runtime.restarts import MAX_TRIES
 from support.examples import SICK, WELL, bot, down, policy, registry, sweeps
 from support.network import CALL_TIMEOUT_S, Fate, Verb
@@ -141,6 +144,34 @@ async def test_a_storm_that_broke_out_meanwhile_holds_it_back(process: Process, 
             process.view.resource.put(sweeps(down(slug), SICK)[0])
 
     assert await changed(process, during, storm) is Action.HELD_BY_BREAKER
+    assert process.cluster.deletes == []
+
+
+@pytest.mark.parametrize("during", [Verb.LIST, Verb.WRITE])
+async def test_a_pod_that_turned_out_to_be_anothers_meanwhile_is_not_deleted(process: Process, during: Verb) -> None:
+    def answers_for_another() -> None:
+        mismatch = Verdict.miss(MissReason.SLUG_MISMATCH, "slug is 'b'")
+        ledger = process.view.resource.bots["a"]
+        process.view.resource.put(sweeps(ledger, mismatch, of=process.view.registry.bots["a"])[0])
+
+    assert await changed(process, during, answers_for_another) is Action.RESTART_REFUSED
+    assert process.cluster.deletes == []
+    assert process.spending == Spending()
+
+
+@pytest.mark.parametrize("during", [Verb.LIST, Verb.WRITE])
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [({"claimed_words": "it is another's"}, "it is another's"), ({"selector": {}}, "selects no pods")],
+)
+async def test_a_bot_whose_service_is_found_to_be_wrong_meanwhile_is_not_restarted(
+    process: Process, during: Verb, what: dict[str, Any], words: str
+) -> None:
+    def find() -> None:
+        process.view.registry = registry(replace(process.view.registry.bots["a"], **what))
+
+    assert await changed(process, during, find) is Action.RESTART_REFUSED
+    assert words in process.words
     assert process.cluster.deletes == []
 
 

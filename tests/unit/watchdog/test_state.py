@@ -51,6 +51,24 @@ def test_cold_starts_count_on() -> None:
     assert deadman.silence(found, now_ms=AFTER.mono_ms) is Silence.COLD_STARTS
 
 
+def test_good_byes_excuse_no_more_cold_starts_than_before() -> None:
+    state = heard()
+    for number in range(deadman.COLD_STARTS_EXCUSED):
+        state = deadman.leaving(state, state.last.holder if state.last else "", now=BEFORE)
+        state, _ = deadman.hear(state, beat(1, holder=f"a_{number}"), age_ms=0, now=BEFORE)
+    assert len(state.excused_ms) == deadman.COLD_STARTS_EXCUSED
+    down_ms = AFTER.wall_ms - BEFORE.wall_ms
+    assert restarted(state).excused_ms == (AFTER.mono_ms - down_ms,) * deadman.COLD_STARTS_EXCUSED
+
+
+def test_what_a_release_without_good_byes_left_is_read() -> None:
+    entries = json.loads(watchdog_state.dump([heard()], now=BEFORE))
+    for entry in entries["resources"]:
+        del entry["excused_ago_ms"]
+    (found,) = watchdog_state.load(json.dumps(entries), now=AFTER)
+    assert found.excused_ms == ()
+
+
 def test_a_deletion_is_told_for_the_rest_of_its_hour() -> None:
     found = restarted(deadman.gone(heard(), RESOURCE, now=BEFORE))
     assert deadman.is_unwatched(found, now_ms=AFTER.mono_ms + 3_539_999)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from healthheartbeat.core.deadman import HANDOVER_MS, Silence
+from healthheartbeat.core.deadman import COLD_STARTS_EXCUSED, HANDOVER_MS, Silence
 from support.silence import Story
 
 
@@ -23,12 +23,34 @@ def test_a_takeover_after_a_crash_pages_nobody_from_an_interval_of_ten_seconds_o
     assert story.silence(interval_s + 20 + interval_s / 3) is None
 
 
-def test_rollouts_are_no_crash_loop_however_many(story: Story) -> None:
-    for number in range(8):
-        story.hear(1, holder=f"operator_{number}")
-        assert story.silence(number * 15 + 10) is None
+def rollouts(story: Story, times: int, *, every_s: int, first: int = 0) -> set[Silence | None]:
+    """What is found while processes follow each other with good-byes; each reports every 30 s from its start on."""
+    found = set()
+    for number in range(first, first + times):
+        for second in range(every_s):
+            if second % 30 == 0:
+                story.hear(1 + second // 30, holder=f"operator_{number}")
+            found.add(story.silence(story.at_ms / 1000 + 1))
         story.leaving(f"operator_{number}")
-        assert story.silence(number * 15 + 15) is None
+    return found
+
+
+def test_rollouts_are_no_crash_loop(story: Story) -> None:
+    assert rollouts(story, COLD_STARTS_EXCUSED, every_s=15) == {None}
+    assert rollouts(story, 1, every_s=90, first=20) == {None}
+    assert rollouts(story, COLD_STARTS_EXCUSED, every_s=15, first=40) == {None}, "between them a bot could be judged"
+
+
+def test_an_operator_that_is_ended_in_good_order_again_and_again_judges_no_bot_and_is_paged_about(story: Story) -> None:
+    assert rollouts(story, 1 + COLD_STARTS_EXCUSED + 3, every_s=45) == {None}
+    assert rollouts(story, 8, every_s=45, first=20) == {Silence.COLD_STARTS}
+    assert rollouts(story, 1, every_s=120, first=40) == {Silence.COLD_STARTS, None}, "until a bot could be judged"
+
+
+def test_a_deletion_ends_a_row(story: Story) -> None:
+    rollouts(story, 1 + COLD_STARTS_EXCUSED, every_s=15)
+    story.gone()
+    assert story.known.excused_ms == ()
 
 
 def test_good_byes_alone_keep_nothing_quiet(story: Story) -> None:

@@ -13,6 +13,7 @@ from healthheartbeat.adapters.kube.json_access import mapping, mappings, port_nu
 from healthheartbeat.adapters.kube.kinds import PODS
 from healthheartbeat.adapters.kube.roll import selects
 from healthheartbeat.api import times
+from healthheartbeat.core.clock import ours_ms
 from healthheartbeat.core.restart import PodFacts
 
 STUCK_SLACK_MS: Final = 10_000
@@ -53,7 +54,8 @@ async def list_pods(
         return ()
     label_selector = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
     found = await client.list(PODS, namespace, label_selector=label_selector, timeout_s=timeout_s)
-    return tuple(sorted((pod_facts(pod, other_selectors) for pod in found), key=lambda pod: pod.name))
+    facts = (pod_facts(pod, other_selectors, ahead_ms=client.ahead_ms) for pod in found)
+    return tuple(sorted(facts, key=lambda pod: pod.name))
 
 
 async def get_pods(
@@ -79,11 +81,16 @@ async def get_pods(
 
     found = await asyncio.gather(*(get(name) for name in sorted(names)))
     selected = (pod for pod in found if pod and _selects(selector, mapping(mapping(pod.get("metadata")).get("labels"))))
-    return tuple(pod_facts(pod, other_selectors) for pod in selected)
+    return tuple(pod_facts(pod, other_selectors, ahead_ms=client.ahead_ms) for pod in selected)
 
 
-def pod_facts(pod: Mapping[str, Any], other_selectors: Mapping[str, Mapping[str, str]]) -> PodFacts:
-    """What a restart has to know of `pod`, as the API server has it. Raises ApiUnavailable where that is not in it."""
+def pod_facts(
+    pod: Mapping[str, Any], other_selectors: Mapping[str, Mapping[str, str]], *, ahead_ms: int = 0
+) -> PodFacts:
+    """What a restart has to know of `pod`, as the API server has it, its times by our clock.
+
+    `ahead_ms`: how far the API server's clock is ahead of ours. Raises ApiUnavailable where a pod lacks what it takes.
+    """
     metadata = mapping(pod.get("metadata"))
     uid, name, created_ms = (
         text(metadata.get("uid")),
@@ -101,11 +108,11 @@ def pod_facts(pod: Mapping[str, Any], other_selectors: Mapping[str, Mapping[str,
     return PodFacts(
         uid=uid,
         name=name,
-        created_ms=created_ms,
+        created_ms=ours_ms(created_ms, ahead_ms=ahead_ms),
         running=phase == "Running",
         finished=phase in ("Succeeded", "Failed"),
         terminating=metadata.get("deletionTimestamp") is not None,
-        stuck_after_ms=None if ends_ms is None else ends_ms + STUCK_SLACK_MS,
+        stuck_after_ms=None if ends_ms is None else ours_ms(ends_ms, ahead_ms=ahead_ms) + STUCK_SLACK_MS,
         controller_kind=next(
             (
                 text(owner.get("kind"))

@@ -17,7 +17,7 @@ from healthheartbeat.adapters.kube.pieces import in_turns
 from healthheartbeat.adapters.kube.registry_build import Built, build, claims_of_others, join
 from healthheartbeat.api import times
 from healthheartbeat.api.config import Config
-from healthheartbeat.core.clock import Now
+from healthheartbeat.core.clock import Now, ours_ms
 
 log = structlog.get_logger(__name__)
 
@@ -93,7 +93,8 @@ class RegistryReader:
             joined = await in_turns(join(config, services, slices))
         unready = joined.unready_beside_ready()
         claims = claims_of_others(joined, snapshot.siblings)
-        ages = await self._ages(config, unready)
+        created = await self._ages(config, unready)
+        ages = {uid: ours_ms(theirs_ms, ahead_ms=self._client.ahead_ms) for uid, theirs_ms in created.items()}
         built = await in_turns(build(joined, claims=claims, pod_created_ms=ages, now=now))
         if unready:
             self._built.pop(config.resource, None)

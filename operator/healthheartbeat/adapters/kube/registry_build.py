@@ -68,7 +68,7 @@ def claims_of_others(joined: Join, resources: Iterable[RawObject]) -> dict[str, 
 def build(joined: Join, *, claims: Mapping[str, str], pod_created_ms: Mapping[str, int], now: Now) -> Pieces[Built]:
     """The registry.
 
-    `claims`: see `claims_of_others`. `pod_created_ms`: creation times by UID, where known (see
+    `claims`: see `claims_of_others`. `pod_created_ms`: creation times by UID and our clock, where known (see
     `Join.unready_beside_ready`). `now`: when the reading began; the registry's age counts from there.
     """
     bots: dict[str, Bot] = {}
