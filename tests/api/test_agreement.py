@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 
 from harness.cluster import KubernetesApi
-from support.random_specs import SPECS, Answer, asking, broken_by_one_field, operator_says
+from support.random_specs import SPECS, broken_by_one_field, operator_says
+from support.spec_review import Answer, asking
 
 
 @pytest.fixture(scope="module")

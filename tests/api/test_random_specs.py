@@ -19,7 +19,8 @@ from harness.processes import until
 from healthheartbeat.api import config, crd
 from healthheartbeat.api.config import ConfigError
 from support.operators import Operator, operator
-from support.random_specs import SPECS, Answer, asking, broken_by_one_field, operator_says
+from support.random_specs import SPECS, broken_by_one_field, operator_says
+from support.spec_review import Answer, asking
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 KIND = ("gov.polytraders.io", "v1")

@@ -1,12 +1,15 @@
 """What must hold of pages, by what the receiver was told and by what the pods themselves wrote down."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from chaos.record import BOT_DOWN, EXHAUSTED, Life, Page, Record
-from chaos.run import THRESHOLD
+from chaos.run import BUDGET, INTERVAL_S, THRESHOLD
 
 SHORTEST_LIFE_S = 60
 """A firing alert outlives its process by more than any restart or takeover takes."""
+SEEN_LATE_S = 0.5
+"""By how much the receiver may note a page later than it was sent."""
 
 
 def unstable_labels(record: Record) -> Iterator[str]:
@@ -43,20 +46,20 @@ def resolved_too_early(record: Record) -> Iterator[str]:
 
 
 def not_paged(record: Record) -> Iterator[str]:
-    """Bots that a report has at or over the threshold, and nobody was paged about before the next sweep had ended.
+    """Bots that a report has at or over the threshold, and nobody was paged about within that sweep.
 
     Of a run in which this process was too slow for its polls nothing is said: it was too slow for its pages too.
     """
     for life in () if record.overslept else record.lives:
         reports = life.reports()
-        for report, deadline in zip(reports, reports[2:], strict=False):
+        for report, following in pairwise(reports):
             for bot in report["unhealthy_bots"]:
                 if bot["miss_count"] < THRESHOLD:
                     continue
                 paged = any(
                     page.key == (BOT_DOWN, bot["slug"])
                     and page.process == life.number
-                    and page.at_s <= deadline["fired_at_ms"] / 1000
+                    and page.at_s <= following["fired_at_ms"] / 1000 + SEEN_LATE_S
                     for page in record.pages
                 )
                 if not paged:
@@ -64,25 +67,42 @@ def not_paged(record: Record) -> Iterator[str]:
 
 
 def paged_for_nothing(record: Record) -> Iterator[str]:
-    """First pages about a bot whose pods had not missed as often as the threshold says, before any one process.
+    """Pages that begin, for the first time or again, about a bot whose pods had not missed as often as the threshold
+    says since the last page ended, before any one process; or about a budget of which some was left.
 
     A process that dies between the status that says Down and the page leaves the page to its successor.
     """
-    paged: set[str] = set()
+    ended_s: dict[tuple[str, str | None], float] = {}
+    firing: set[tuple[str, str | None]] = set()
     for page in record.pages:
         name, slug = page.key
-        if name != BOT_DOWN or slug is None or slug in paged or page.resolved:
+        if slug is None or name not in {BOT_DOWN, EXHAUSTED}:
             continue
-        paged.add(slug)
-        misses = max(_misses(record, life, slug, page.at_s) for life in record.lives[: page.process + 1])
-        if misses < THRESHOLD:
-            yield f"{slug} was paged about after {misses} misses"
+        if page.resolved:
+            firing.discard(page.key)
+            ended_s[page.key] = page.at_s
+        elif page.key not in firing:
+            firing.add(page.key)
+            span_s = (ended_s.get(page.key, float("-inf")) - INTERVAL_S, page.at_s)
+            misses = max(_misses(record, life, slug, *span_s) for life in record.lives[: page.process + 1])
+            if misses < THRESHOLD:
+                yield f"{slug} was paged about ({name}) after {misses} misses"
+            if name == EXHAUSTED and (spent := _spent(record, slug, page.at_s)) < BUDGET:
+                yield f"{slug} was said to have spent its budget after {spent} restarts of {BUDGET}"
 
 
-def _misses(record: Record, life: Life, slug: str, until_s: float) -> int:
+def _misses(record: Record, life: Life, slug: str, from_s: float, until_s: float) -> int:
     """Polls missed by a bot while one process lived."""
-    until_s = min(until_s, life.ended_s or until_s)
-    return sum(poll.slug == slug and poll.missed and life.began_s <= poll.at_s <= until_s for poll in record.polls)
+    from_s, until_s = max(from_s, life.began_s), min(until_s, life.ended_s or until_s)
+    return sum(poll.slug == slug and poll.missed and from_s <= poll.at_s <= until_s for poll in record.polls)
+
+
+def _spent(record: Record, slug: str, until_s: float) -> int:
+    """Restarts of a bot that a status had by then, those not carried out included."""
+    return max(
+        (len(status.bot(slug).get("restartTimes", ())) for status in record.statuses if status.at_s <= until_s),
+        default=0,
+    )
 
 
 def _gone(record: Record, uid: str, at_s: float) -> bool:

@@ -60,12 +60,12 @@ def _fuzz(target: str, folder: Path, *, seconds: int) -> bool:
     done = _engine(target, folder, CORPUS / target, *options)
     runs = re.search(r"Done (\d+) runs", done.stdout)
     covered = re.findall(r"cov: (\d+)", done.stdout)
-    words = f"{runs[1]} executions in {seconds} s, none against the rules" if runs and not done.returncode else "FOUND"
-    sys.stdout.write(f"{target}: {words}; {covered[-1] if covered else 0} branches reached\n")
-    if done.returncode:
+    clean = f"{runs[1]} executions in {seconds} s, none against the rules" if runs and not done.returncode else ""
+    sys.stdout.write(f"{target}: {clean or 'FOUND'}; {covered[-1] if covered else 0} branches reached\n")
+    if not clean:
         sys.stdout.write(done.stdout[-6000:])
     sys.stdout.flush()
-    return done.returncode != 0
+    return not clean
 
 
 def _keep(target: str, folder: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from healthheartbeat.adapters.paging import PageBoard
+from healthheartbeat.adapters.report_post import AGE_HEADER
 from healthheartbeat.adapters.secret_file import SecretFile
 from healthheartbeat.adapters.watchdog_metrics import WatchdogMetrics
 from healthheartbeat.runtime.bounded_server import BoundedServer
@@ -38,7 +39,7 @@ TOKENS = (
     ),
     *(b"GET /metrics HTTP/1.1\r\n", b"HEAD /readyz HTTP/1.0\r\n", b"\r\n\r\n", b"\xff", HEAD, b"Authorization: Basic "),
     *(b"Content-Length: ", b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n", b"Expect: 100-continue\r\n"),
-    *(b"Content-Encoding: gzip\r\n", b"Upgrade: websocket\r\nConnection: upgrade\r\n", b"X-HealthHeartbeat-Age-Ms: "),
+    *(b"Content-Encoding: gzip\r\n", b"Upgrade: websocket\r\nConnection: upgrade\r\n", f"{AGE_HEADER}: ".encode()),
 )
 
 _loop = asyncio.new_event_loop()
@@ -109,6 +110,8 @@ def seeds() -> Iterator[bytes]:
     told = json.dumps(report(1)).encode()
     length = b"Content-Length: %d\r\n\r\n" % len(told)
     yield b"POST /reports HTTP/1.1\r\n" + HEAD + length + told
+    for age in (b"0", b"59999", b"9" * 30, b"-1", b"1.5", b"soon"):
+        yield b"POST /reports HTTP/1.1\r\n" + HEAD + AGE_HEADER.encode() + b": " + age + b"\r\n" + length + told
     yield b"POST /reports HTTP/1.1\r\n" + HEAD + length + told[:50] + b"\xff" + told[50:]
     yield b"POST /reports HTTP/1.1\r\nHost: a\r\n" + length + told
     chunk = b"%x\r\n" % len(told) + told + b"\r\n0\r\n\r\n"

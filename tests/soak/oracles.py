@@ -119,9 +119,16 @@ def the_budget_is_kept(story: Story) -> Iterator[str]:
 
 
 def nobody_is_restarted_without_evidence(story: Story) -> Iterator[str]:
-    """Whoever is restarted has missed as often as the threshold says, in sweeps up to that moment."""
+    """Whoever is restarted has missed as often as the threshold says, in sweeps up to that moment; the pod that came
+    in a deleted one's place too, by itself, and so not within as many sweeps.
+    """
     after = story.counts()
+    before_ms: dict[str, float] = {}
     for slug, at_ms in story.deletes:
+        since_ms = at_ms - before_ms.get(slug, float("-inf"))
+        if since_ms < (THRESHOLD - 0.5) * story.interval_ms:
+            yield f"{slug} was restarted again after {since_ms:.0f} ms, too soon for {THRESHOLD} misses of a new pod"
+        before_ms[slug] = at_ms
         counts = [
             max(now.get(slug, {0}))
             for report, now in zip(story.reports, after, strict=True)

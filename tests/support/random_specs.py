@@ -1,21 +1,13 @@
-"""Random specs, valid and broken, and what the API server and the operator say of them."""
+"""Random specs, valid and broken, and what the operator says of them."""
 
 import copy
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import strategies as st
-from kubernetes import client
-from kubernetes.config import new_client_from_config
 
-from harness.cluster import KubernetesApi
 from healthheartbeat.api import config
 from healthheartbeat.api.names import default_service
-from support import crd as crds
-
-Answer = Callable[[Any], str | None]
 
 SLUGS = st.from_regex(r"\A[a-z0-9]([a-z0-9._-]{0,8}[a-z0-9])?\Z")
 LABEL_KEYS = st.from_regex(r"\A([a-z0-9]([-a-z0-9]{0,3}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,5}[A-Za-z0-9])?\Z")
@@ -24,10 +16,18 @@ PORTS = st.integers(1, 65535) | st.from_regex(r"\A[a-z]([a-z0-9-]{0,5}[a-z0-9])?
 PATHS = st.sampled_from(["/{slug}", "/internal/health/{slug}", "/{slug}/~a;b=c", "/a%20b/{slug}/", "/a//{slug}"])
 AGES = st.integers(1, 86_400)
 GRACES = st.integers(0, 3600)
+
+
+def service_of(bot: Any) -> str:
+    """The Service of one entry of spec.bots."""
+    return str(bot.get("service") or default_service(str(bot["slug"])))
+
+
 BOTS = st.fixed_dictionaries(
     {"slug": SLUGS},
     optional={
         "layer": st.sampled_from(["risk", "Strategy", "layer 2", "a.b_c-d"]),
+        "service": st.sampled_from(["a", "b-svc", "c-1"]),
         "port": PORTS,
         "autoRestart": st.booleans(),
         "maxDecisionAgeSeconds": AGES,
@@ -48,6 +48,7 @@ SPECS = st.fixed_dictionaries(
                 "port": PORTS,
                 "timeoutMilliseconds": st.integers(1, 10_000),
                 "maxInFlight": st.integers(1, 1000),
+                "spread": st.integers(0, 100),
                 "maxDecisionAgeSeconds": AGES,
             },
         ),
@@ -63,7 +64,7 @@ SPECS = st.fixed_dictionaries(
         "killSwitch": st.fixed_dictionaries(
             {"configMap": st.fixed_dictionaries({"name": st.just("kill-switch")}, optional={"key": st.just("a.b_c-D")})}
         ),
-        "bots": st.lists(BOTS, max_size=4, unique_by=lambda bot: default_service(str(bot["slug"]))),
+        "bots": st.lists(BOTS, max_size=4, unique_by=service_of),
         "botSelector": st.fixed_dictionaries(
             {"matchLabels": st.dictionaries(LABEL_KEYS, LABEL_VALUES, min_size=1, max_size=4)}
         ),
@@ -140,39 +141,6 @@ BREAKAGES: st.SearchStrategy[Any] = (
         [[], {}, [None], [{}], [[]], {"a": "b"}, {"slug": "a"}, {"": "x"}, {"a/b/c": "x"}, {"a": None}, {"A_/b": "c"}]
     )
 )
-
-
-@contextmanager
-def asking(apiserver: KubernetesApi) -> Iterator[Answer]:
-    """Asks the API server, by a dry run with strict field validation; answers its refusal, or None."""
-    crds.install(apiserver)
-    with new_client_from_config(str(apiserver.kubeconfig)) as connection:
-        resources = client.CustomObjectsApi(connection)
-
-        def ask(spec: Any) -> str | None:
-            body = {
-                "apiVersion": "gov.polytraders.io/v1",
-                "kind": "HealthHeartbeat",
-                "metadata": {"name": "a"},
-                "spec": spec,
-            }
-            try:
-                resources.create_namespaced_custom_object(
-                    "gov.polytraders.io",
-                    "v1",
-                    "default",
-                    "healthheartbeats",
-                    body,
-                    dry_run="All",
-                    field_validation="Strict",
-                )
-            except client.ApiException as error:
-                if error.status not in {400, 422}:
-                    raise
-                return str(json.loads(error.body or "{}")["message"])
-            return None
-
-        yield ask
 
 
 def operator_says(spec: Any) -> str | None:

@@ -4,7 +4,7 @@ What they judge is built by hand here, a story of eight sweeps, since no operato
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -168,6 +168,26 @@ def _nobody_told(story: Story) -> None:
     story.record.pages = [page for page in story.record.pages if page.key[1] != "paused"]
 
 
+def _paged_again(name: str) -> Callable[[Story], None]:
+    """About a bot that was down, and was restarted and has been well since."""
+
+    def again(story: Story) -> None:
+        story.page("crashed", BEGAN_S + 6.3, 300.0, name=name)
+        story.page("crashed", BEGAN_S + 7.3, 0.0, name=name)
+
+    return again
+
+
+def _budget_left(story: Story) -> None:
+    story.page("paused", BEGAN_S + SWEEPS, 300.0, name=EXHAUSTED)
+
+
+def _late(story: Story) -> None:
+    for number, page in enumerate(story.record.pages):
+        if page.key == (BOT_DOWN, "paused"):
+            story.record.pages[number] = replace(page, at_s=page.at_s + 1.5, ends_s=page.ends_s + 1.5)
+
+
 def _a_successor_that_is_silent(story: Story) -> None:
     story.record.statuses[-1].process = 1
 
@@ -263,6 +283,24 @@ def test_what_ends_with_the_millisecond_in_which_it_comes_has_ended(lasts_s: flo
     story = Story(tmp_path)
     story.page("crashed", BEGAN_S + SWEEPS, lasts_s)
     assert len(list(oracle_pages.short_lived(story.record))) == found
+
+
+@pytest.mark.parametrize(
+    ("oracle", "breach"),
+    [
+        (oracle_pages.not_paged, _late),
+        (oracle_pages.paged_for_nothing, _paged_again(BOT_DOWN)),
+        (oracle_pages.paged_for_nothing, _paged_again(EXHAUSTED)),
+        (oracle_pages.paged_for_nothing, _budget_left),
+    ],
+    ids=["a sweep late", "again", "a budget of a bot that is well", "a budget that is not spent"],
+)
+def test_pages_that_are_late_or_come_again_or_too_soon_are_named(
+    oracle: Callable[[Record], Iterator[str]], breach: Callable[[Story], None], tmp_path: Path
+) -> None:
+    story = Story(tmp_path)
+    breach(story)
+    assert len(list(oracle(story.record))) >= 1
 
 
 @pytest.mark.parametrize("promise", ORACLES)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -96,8 +97,12 @@ def test_a_silent_bot_that_was_called_healthy_is_found() -> None:
 
 def test_a_restart_beyond_the_budget_is_found() -> None:
     told = story()
-    told.deletes = [(BOT, 5300 + 100 * number) for number in range(4)]
-    told.reports[4]["restarted_count"] = 4
+    misses = dict(zip(range(3, 16), count(1), strict=False))
+    told.reports = [report(number, **({BOT: misses[number]} if number in misses else {})) for number in range(1, 20)]
+    told.reports[10]["restarted_count"] = 3
+    told.faults = [Happened(BOT, 2500, 15_500)]
+    told.deletes = [(BOT, 5300 + 3000 * number) for number in range(4)]
+    told.pages = [(0, frozenset()), (5400, PAGED), (16_400, frozenset()), (20_000, frozenset())]
     assert found(told) == {oracles.the_budget_is_kept}
 
 
@@ -107,10 +112,17 @@ def test_a_restart_without_evidence_is_found() -> None:
     assert found(told) == {oracles.nobody_is_restarted_without_evidence}
 
 
-def test_a_restart_that_no_report_tells_of_is_found() -> None:
+def test_a_new_pod_that_was_deleted_for_what_the_one_before_had_missed_is_found() -> None:
     told = story()
     told.deletes.append((BOT, 6300))
-    assert found(told) == {oracles.every_restart_is_reported}
+    told.reports[5]["restarted_count"] = 1
+    assert found(told) == {oracles.nobody_is_restarted_without_evidence}
+
+
+def test_a_restart_that_no_report_tells_of_is_found() -> None:
+    told = story()
+    told.deletes.append(("soak-09", 6300))
+    assert oracles.every_restart_is_reported in found(told)
 
 
 @pytest.mark.parametrize(
