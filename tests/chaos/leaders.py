@@ -1,4 +1,4 @@
-"""Two operators that want to lead: the first is frozen at one of its calls, until the other has taken over."""
+"""Two operators that want to lead: the first is frozen at one of its calls until the other leads, or one is killed."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from aiohttp import web
 
 from chaos.gate import Exchange, Strike
 from chaos.nursery import ended
-from chaos.record import Call, Record
+from chaos.record import Call, Life, Record
 from chaos.run import Fault, Run, certain, nth
 from harness.processes import tail
 
@@ -97,6 +97,33 @@ class Pair(Run):
             for task in (*gone, *self._thawing):
                 task.cancel()
         raise AssertionError(f"an operator of {self.fault.name} ended by itself: {tail(first.log)} {tail(second.log)}")
+
+
+@dataclass
+class Replicas(Run):
+    """A run with two replicas; one that ends is started anew, and stands by."""
+
+    LIMIT_S: ClassVar[float] = 120.0
+
+    def leads(self, process: int) -> bool:
+        """Whether it is alive: whoever writes the status leads."""
+        return self.record.lives[process].ended_s is None
+
+    async def _live(self) -> None:
+        lives = [await self.start("--leader-elect")]
+        while self.record.status is None and not self.record.struck:  # noqa: ASYNC110 - a look will do
+            await asyncio.sleep(0.02)
+        lives.append(await self.start("--leader-elect"))
+        async with asyncio.TaskGroup() as places:
+            for life in lives:
+                places.create_task(self._keep(life))
+
+    async def _keep(self, life: Life) -> None:
+        while True:
+            await ended(life.pid)
+            if life.ended_s is None:
+                raise AssertionError(f"operator {life.number} of {self.fault.name} ended by itself: {tail(life.log)}")
+            life = await self.start("--leader-elect")
 
 
 def acts_after_waking(record: Record) -> Iterator[str]:

@@ -31,8 +31,8 @@ NEVER_ENDING_S: Final = 0.4
 PATIENCE_S: Final = 30.0
 """For all that ends by itself: no verdict is to hang on how busy the machine is."""
 OUR_STANDSTILL: Final = "our own event loop stood still"
-WARM_SWEEPS: Final = 10
-MOST_GROWTH_MIB: Final = 16
+WARM_SWEEPS: Final = 4
+MOST_GROWTH_MIB: Final = 3
 BODIES: Final[Mapping[MissReason, Mapping[str, bytes]]] = {
     MissReason.INVALID_BODY: {
         "slug_twice": b'{"slug": "s", "slug": "s", "status": "ok"}',
