@@ -81,6 +81,7 @@ async def protocol(target: Target, *, timeout_s: float, now_ms: Callable[[], int
     except OSError as error:
         return Verdict.miss(MissReason.CONNECTION_FAILED, str(error).lower())
     finally:
+        reader.close()
         if transport is not None:
             transport.abort()  # type: ignore[attr-defined]
 

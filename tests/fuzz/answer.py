@@ -8,6 +8,7 @@ reaches the limits of 16 KiB, 64 KiB and 512 KiB.
 import json
 import random
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 
 from fuzz import oracle
 from healthheartbeat.adapters.answer import AnswerReader
@@ -71,11 +72,11 @@ def check(data: bytes) -> None:
 
 def verdict_of(pieces: Iterable[bytes], policy: int | None, *, closed: bool) -> Verdict | None:
     """The verdict as the prober comes to it; None while more would be waited for."""
-    reader = AnswerReader(slug=oracle.SLUG, max_decision_age_s=policy, now_ms=lambda: NOW_MS)
-    for piece in pieces:
-        if (verdict := reader.feed(piece)) is not None:
-            return verdict
-    return reader.end() if closed else None
+    with closing(AnswerReader(slug=oracle.SLUG, max_decision_age_s=policy, now_ms=lambda: NOW_MS)) as reader:
+        for piece in pieces:
+            if (verdict := reader.feed(piece)) is not None:
+                return verdict
+        return reader.end() if closed else None
 
 
 def unfolded(data: bytes) -> bytes:

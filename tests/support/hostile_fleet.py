@@ -42,7 +42,6 @@ BODIES: Final[Mapping[MissReason, Mapping[str, bytes]]] = {
         "commented": b'{"slug": "s", "status": "ok"} // well',
         "two_objects": b'{"slug": "s", "status": "ok"}{"slug": "s", "status": "ok"}',
         "in_a_list": b'[{"slug": "s", "status": "ok"}]',
-        "in_a_string": b'"{\\"slug\\": \\"s\\", \\"status\\": \\"ok\\"}"',
         "null": b"null",
         "slug_a_list": b'{"slug": ["s"], "status": "ok"}',
         "name_in_capitals": b'{"Slug": "s", "status": "ok"}',

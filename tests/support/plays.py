@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from healthheartbeat.api.codes import MissReason
+from healthheartbeat.core.verdict import MAX_BODY_BYTES
 
 NOW_MS: Final = 1_746_792_000_000
 OK: Final = b"HTTP/1.1 200 OK\r\n"
@@ -80,7 +81,7 @@ class GoneError(Exception):
 Play = Callable[[Peer], None]
 PLAYS: Final[dict[str, tuple[Play, MissReason | None]]] = {}
 """Every play by name, with the reason of the miss it must cost; None: it must be healthy."""
-NEVER_END: Final = frozenset({"silence", "slow_drip_headers", "slow_drip_body", "short_and_silent"})
+NEVER_END: Final = frozenset({"silence", "slow_drip_headers", "slow_drip_body", "short_and_silent", "crumbs"})
 """The plays that only a deadline can end."""
 
 
@@ -229,6 +230,14 @@ def slow_drip_body(peer: Peer) -> None:
 def short_and_silent(peer: Peer) -> None:
     peer.request()
     peer.send(OK + b"Content-Length: 9999\r\n\r\n" + body(peer.slug))
+    peer.hold()
+
+
+@_play(MissReason.TIMEOUT)
+def crumbs(peer: Peer) -> None:
+    """As much body as is taken, in as many pieces as an answer may have bytes for, and then nothing more."""
+    peer.request()
+    peer.send(chunked(b" " * MAX_BODY_BYTES, size=2)[: -len(b"0\r\n\r\n")])
     peer.hold()
 
 

@@ -146,6 +146,7 @@ class _Exchange:
         """Close the socket, if it is open. Only a bot that answered well is said goodbye to; any other connection is
         reset, so that neither side's kernel keeps something of it.
         """
+        self._reader.close()
         if self._socket is None:
             return
         shared = self._shared
