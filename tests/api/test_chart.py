@@ -188,6 +188,17 @@ def test_the_alert_rules_link_to_the_runbook_and_expect_no_watchdog_where_there_
     assert all(rule["annotations"]["runbook_url"].startswith(f"{url}#runbook-") for rule in rules)
 
 
+def test_of_several_releases_under_one_prometheus_each_misses_its_own(chart: Chart) -> None:
+    matcher = 'namespace="desk-a"'
+    values = {**MONITORING, "prometheusRule": {"enabled": True, "absenceMatcher": matcher}}
+    rules = of_kind(chart.objects(values), "PrometheusRule")["spec"]["groups"][0]["rules"]
+    told = {rule["alert"]: rule["expr"] for rule in rules if matcher in rule["expr"]}
+    assert told == {
+        "HealthHeartbeatAbsent": f"absent(polytraders_gov_healthheartbeat_build_info{{{matcher}}})",
+        "HealthHeartbeatWatchdogDown": f"absent(polytraders_gov_healthheartbeat_watchdog_build_info{{{matcher}}})",
+    }
+
+
 def test_every_dashboard_is_a_configmap_for_grafanas_sidecar(chart: Chart) -> None:
     files = {path.name: json.loads(path.read_text()) for path in (CHART / "dashboards").glob("*.json")}
     assert files
