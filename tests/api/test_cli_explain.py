@@ -74,7 +74,7 @@ def test_everything_that_is_known_of_a_bot_is_told_in_the_order_of_time(apiserve
     story = [
         "strat-hung-1: container bot ended: OOMKilled, exit code 137",
         "last seen healthy",
-        "restart 1 of 1 that count against its budget",
+        "restart; 1 on record against its budget",
         "HEALTH_HEARTBEAT_AUTO_RESTART: strat.hung was restarted: deleted a-pod",
         "the last sweep: missed 4 in a row, Timeout",
         "strat-hung-1 created",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
 
@@ -58,10 +58,14 @@ def run(
     return done.stdout
 
 
+NOT_YET: Final = (AssertionError, OSError, LookupError, ValueError, StopIteration, CommandFailedError)
+
+
 def until(probe: Callable[[], T], *, what: str, timeout_s: float, every_s: float = 0.1) -> T:
     """Call `probe` until it returns something true, and return that.
 
-    An AssertionError, OSError, LookupError or CommandFailedError of the probe counts as "not yet".
+    What a probe raises that looks for something which is not there yet counts as "not yet": an AssertionError, OSError,
+    LookupError or CommandFailedError, the ValueError of `(one,) = …`, the StopIteration of `next(…)`.
     Raises DeadlinePassedError, naming `what` and the last answer or error, after `timeout_s` seconds.
     """
     deadline = time.monotonic() + timeout_s
@@ -71,7 +75,7 @@ def until(probe: Callable[[], T], *, what: str, timeout_s: float, every_s: float
             answer = last = probe()
             if answer:
                 return answer
-        except (AssertionError, OSError, LookupError, CommandFailedError) as error:
+        except NOT_YET as error:
             last = f"{type(error).__name__}: {error}"
         if time.monotonic() > deadline:
             raise DeadlinePassedError(f"after {timeout_s:g} s still not: {what}; last seen: {str(last)[:2000]}")

@@ -7,7 +7,7 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from healthheartbeat.adapters import http_date
+from healthheartbeat.adapters import failures, http_date
 from healthheartbeat.adapters.http_date import CLOCKS_APART_MS
 from healthheartbeat.adapters.outgoing import open_session
 from healthheartbeat.adapters.page import Page, RefusedError, SinkError, wall_ms
@@ -82,7 +82,7 @@ class AlertmanagerSink:
                 status = response.status
                 date = response.headers.get("Date", "")
         except aiohttp.ClientError as error:
-            raise SinkError(f"{type(error).__name__}: {clip(str(error), MAX_WORDS)}") from error
+            raise SinkError(clip(failures.words(error), MAX_WORDS)) from error
         if 200 <= status < 300:  # noqa: PLR2004 - the class of success
             self._set_clock_by(date)
             return

@@ -14,6 +14,7 @@ import aiohttp
 import structlog
 from yarl import URL
 
+from healthheartbeat.adapters import failures
 from healthheartbeat.adapters.outgoing import open_session
 from healthheartbeat.adapters.secret_file import SecretError, SecretFile
 from healthheartbeat.api.text import clip
@@ -155,7 +156,7 @@ class ReportPoster:
         except TimeoutError:
             raise _UndeliveredError(f"no answer within {TIMEOUT_S:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _UndeliveredError(f"{type(error).__name__}: {clip(str(error), MAX_WORDS)}") from error
+            raise _UndeliveredError(clip(failures.words(error), MAX_WORDS)) from error
         if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own classes
             return ""
         said = f"HTTP {status}: {clip(words, MAX_WORDS)}" if words else f"HTTP {status}"

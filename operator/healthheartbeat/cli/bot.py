@@ -36,13 +36,17 @@ With --control, POST /control on any of its ports takes {{"mode": "slow", "slow_
 
 def main(arguments: Sequence[str] | None = None, *, environment: Mapping[str, str] = os.environ) -> int:
     """Run bots until told to stop (SIGTERM, SIGINT: returns by exit code 0) or a fault ends the process (its code)."""
-    options = _parser(environment).parse_args(arguments)
+    parser = _parser(environment)
+    options = parser.parse_args(arguments)
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: sys.exit(0))
     server = BotServer(bind=options.bind, control=options.control, decision_interval_s=options.decision_interval)
     for number in range(options.count):
-        behaviour = Behaviour(options.slug.replace("{n}", str(number)), fault=_first_fault(options))
-        server.add(behaviour, port=options.port + number if options.port else 0)
+        try:
+            behaviour = Behaviour(options.slug.replace("{n}", str(number)), fault=_first_fault(options))
+            server.add(behaviour, port=options.port + number if options.port else 0)
+        except ValueError as error:
+            parser.error(str(error))
     return server.run(start_delay_s=options.start_delay)
 
 

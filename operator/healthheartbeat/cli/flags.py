@@ -1,5 +1,6 @@
 """The flags that the operator and the watchdog share, each also as an environment variable."""
 
+import errno
 from pathlib import Path
 from typing import Annotated
 
@@ -7,8 +8,17 @@ import typer
 
 PREFIX = "HEALTHHEARTBEAT_"
 
+
+def explained(error: Exception) -> str:
+    """What went wrong at the start, and what to do where the words of the system do not say it."""
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"{error}: another process listens there, give another --port, --status-port or address"
+    return str(error)
+
+
 Kubeconfig = Annotated[
-    Path | None, typer.Option(envvar=PREFIX + "KUBECONFIG", help="Unset: KUBECONFIG, or the pod's own account.")
+    Path | None,
+    typer.Option(envvar=PREFIX + "KUBECONFIG", help="Unset: KUBECONFIG, ~/.kube/config, or the pod's own account."),
 ]
 Port = Annotated[int, typer.Option(envvar=PREFIX + "PORT", min=1, max=65535)]
 AlertmanagerUrls = Annotated[

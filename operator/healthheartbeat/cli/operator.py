@@ -75,7 +75,8 @@ def operator(
 ) -> None:
     """Watch over the bots of HealthHeartbeat resources: poll, page, restart."""
     if bool(namespace) == all_namespaces:
-        raise typer.BadParameter("give --namespace, once or more, or --all-namespaces")
+        both = "both --namespace and --all-namespaces were given: leave one out"
+        raise typer.BadParameter(both if namespace else "give --namespace, once or more, or --all-namespaces")
     settings = process.Settings(
         namespaces=tuple(namespace or ()),
         kubeconfig=kubeconfig,
@@ -100,6 +101,6 @@ def operator(
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             code = runner.run(process.run(settings))
     except (CredentialsError, SecretError, ValueError, OSError) as error:
-        typer.echo(f"healthheartbeat operator: {error}", err=True)
+        typer.echo(f"healthheartbeat operator: {flags.explained(error)}", err=True)
         code = 2
     raise typer.Exit(code)

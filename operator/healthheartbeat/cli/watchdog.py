@@ -53,7 +53,7 @@ def watchdog(
     Without --namespace and --all-namespaces it asks nothing of the API server, and goes by the reports alone.
     """
     if namespace and all_namespaces:
-        raise typer.BadParameter("give --namespace, once or more, or --all-namespaces, or neither")
+        raise typer.BadParameter("both --namespace and --all-namespaces were given: leave one out, or both")
     try:
         logs.configure(log_level)
         settings = process.Settings(
@@ -71,6 +71,6 @@ def watchdog(
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             code = runner.run(process.run(settings))
     except (SecretError, ValueError, OSError) as error:
-        typer.echo(f"healthheartbeat watchdog: {error}", err=True)
+        typer.echo(f"healthheartbeat watchdog: {flags.explained(error)}", err=True)
         code = 2
     raise typer.Exit(code)

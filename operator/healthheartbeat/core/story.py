@@ -97,8 +97,7 @@ def _of_status(entry: BotEntry) -> Iterable[Line]:
     if entry.last_seen_ms is not None and entry.state is not BotState.HEALTHY:
         yield Line(at_ms=entry.last_seen_ms, source="status", words="last seen healthy")
     for number, at_ms in enumerate(entry.restarts_ms, 1):
-        counted = f"restart {number} of {len(entry.restarts_ms)} that count against its budget"
-        yield Line(at_ms=at_ms, source="status", words=counted)
+        yield Line(at_ms=at_ms, source="status", words=f"restart; {number} on record against its budget")
 
 
 def _of_report(slug: str, report: Mapping[str, Any]) -> Iterable[Line]:

@@ -33,7 +33,7 @@ def test_all_sources_are_told_oldest_first() -> None:
         (10_000, "report"),
     ]
     assert lines[0].words == "last seen healthy"
-    assert lines[2].words == "restart 1 of 2 that count against its budget"
+    assert lines[2].words == "restart; 1 on record against its budget"
     assert lines[-1].words == "the last sweep: missed 4 in a row, Timeout, below threshold"
 
 

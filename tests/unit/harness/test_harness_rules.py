@@ -59,6 +59,22 @@ def test_a_deadline_that_passed_names_what_was_awaited_and_what_was_seen() -> No
         until(probe, what="the pod runs", timeout_s=0)
 
 
+def test_what_is_not_there_yet_is_waited_for_however_the_probe_looks_for_it() -> None:
+    pods: list[str] = []
+
+    def only() -> str:
+        pods.append("pod")
+        (one,) = pods[1:]
+        return one
+
+    def first() -> str:
+        pods.append("pod")
+        return next(pod for pod in pods[4:])
+
+    assert until(only, what="the pod is there", timeout_s=10, every_s=0) == "pod"
+    assert until(first, what="the pod is there", timeout_s=10, every_s=0) == "pod"
+
+
 def test_a_program_that_overruns_its_deadline_fails() -> None:
     with pytest.raises(CommandFailedError, match=r"sleep 60: not done after 0.1 s"):
         run(["sleep", "60"], timeout_s=0.1)

@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 
 import aiohttp
 
+from healthheartbeat.adapters import failures
 from healthheartbeat.adapters.kube import credentials, listing, replies
 from healthheartbeat.adapters.kube.credentials import Credentials
 from healthheartbeat.adapters.kube.errors import ApiError, ApiUnavailable, CredentialsError
@@ -247,7 +248,7 @@ class KubeClient:
         except CredentialsError as error:
             raise self._no_answer(call, str(error), sent, error) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a header or URL that cannot be sent
-            raise self._no_answer(call, f"{type(error).__name__}: {error}", sent, error) from error
+            raise self._no_answer(call, failures.words(error), sent, error) from error
         if status == UNAUTHORIZED:
             self._doubtful = True
         return status, content

@@ -50,6 +50,8 @@ def find(*, kubeconfig: str | os.PathLike[str] | None = None, context: str | Non
         )
     if wanted:
         raise CredentialsError(f"there is no context {wanted!r} in the kubeconfig; there are {_listed(contexts)}")
+    if files and not contexts:
+        raise CredentialsError("the kubeconfig lists no context: is it the right file, and whole?")
     if files:
         raise CredentialsError(
             f"the kubeconfig has no current context: give --context, one of {_listed(contexts)}, or set one with "
