@@ -26,12 +26,24 @@ from support import crd
 GROUP = "Many bots"
 
 
-def fleets(total: int, resources: int, interval_s: int, spread: int, *, refusing: bool) -> list[lab.Fleet]:
-    """So many bots, evenly over resources; `spread`: the percent of the interval that polls begin over."""
+def fleets(total: int, resources: int, interval_s: int, spread: int, *, ailing: str) -> list[lab.Fleet]:
+    """So many bots, evenly over resources; `spread`: the percent of the interval that polls begin over.
+
+    `ailing`: what all of them do, "refusing" or "hanging"; empty where they are well.
+    """
     each = total // resources
-    spec = {"heartbeatIntervalSeconds": interval_s, "probe": {"port": "http", "spread": spread}}
+    probe = {"port": "http", "spread": spread} | ({"maxInFlight": each} if ailing == "hanging" else {})
+    spec = {"heartbeatIntervalSeconds": interval_s, "probe": probe}
     return [
-        lab.Fleet(name=f"many{n}", bots=each, first=n * each, refusing=refusing, spec=spec) for n in range(resources)
+        lab.Fleet(
+            name=f"many{n}",
+            bots=each,
+            first=n * each,
+            refusing=ailing == "refusing",
+            hanging=each if ailing == "hanging" else 0,
+            spec=spec,
+        )
+        for n in range(resources)
     ]
 
 
@@ -59,8 +71,8 @@ def each_second(operator: lab.Operator) -> Iterator[list[float]]:
 
 def measured(
     api: KubernetesApi, made: list[lab.Fleet], *, interval_s: int, spread: int, sweeps: int, lagging: bool
-) -> Iterator[tuple[str, str, float, list[float]]]:
-    """What, unit, bar (0 for none) and values, of one run."""
+) -> Iterator[tuple[str, str, float, float]]:
+    """What, unit, bar (0 for none) and value, of one run."""
     with tempfile.NamedTemporaryFile("r", suffix=".json") as lags:
         wrap = [sys.executable, "-m", "bench.lag", lags.name] if lagging else []
         with lab.operator(api, wrap=wrap) as operator:
@@ -76,24 +88,24 @@ def measured(
             took_s = operator.reports[-1][0] - at
             reports = [report for _, report in operator.reports[seen:]]
             now_mib, most_mib = meter.memory_mib(operator.pid)
-            found = "unhealthy_count" if made[0].refusing else "healthy_count"
+            found = "unhealthy_count" if made[0].refusing or made[0].hanging else "healthy_count"
             wrong = [report for report in reports if report[found] != report["total_bots"]]
             if wrong:
                 raise SystemExit(f"{len(wrong)} of {len(reports)} sweeps were not whole: {wrong[-1]}")
             if lagging:
                 operator.terminate()
                 stalls = json.loads(Path(lags.name).read_text())
-                yield "longest turn of the event loop", "ms", 20.0, [max(late for _, late in stalls)]
+                yield "longest turn of the event loop", "ms", 20.0, max(late for _, late in stalls)
                 lived_s = stalls[-1][0] - stalls[0][0]
-                yield "turns of over 10 ms, a minute", "", 0, [60 * sum(late > 10 for _, late in stalls) / lived_s]
+                yield "turns of over 10 ms, a minute", "", 0, 60 * sum(late > 10 for _, late in stalls) / lived_s
                 return
     bar_s = 5.0 + interval_s * spread / 100  # a sweep takes the time that its polls are spread over, and 5 s at most
-    yield "longest sweep", "s", bar_s, [max(report["sweep_duration_ms"] for report in reports) / 1000]
-    yield "CPU of the operator, of a core", "%", 15.0, [100 * spent_s / took_s]
-    yield "CPU of the operator in its busiest second, of a core", "%", 0, [100 * max(seconds)]
-    yield "CPU per probe", "µs", 0, [spent_s * 1e6 / sum(report["total_bots"] for report in reports)]
-    yield "memory at its most", "MiB", 250.0, [most_mib]
-    yield "memory at the end", "MiB", 0, [now_mib]
+    yield "longest sweep", "s", bar_s, max(report["sweep_duration_ms"] for report in reports) / 1000
+    yield "CPU of the operator, of a core", "%", 15.0, 100 * spent_s / took_s
+    yield "CPU of the operator in its busiest second, of a core", "%", 0, 100 * max(seconds)
+    yield "CPU per probe", "µs", 0, spent_s * 1e6 / sum(report["total_bots"] for report in reports)
+    yield "memory at its most", "MiB", 250.0, most_mib
+    yield "memory at the end", "MiB", 0, now_mib
 
 
 def main() -> None:
@@ -102,15 +114,15 @@ def main() -> None:
     parser.add_argument("--resources", type=int, default=10)
     parser.add_argument("--interval", type=int, default=30)
     parser.add_argument("--spread", type=int, default=0)
-    parser.add_argument("--refusing", action="store_true", help="no bot is there: each refuses at once, and all miss")
+    parser.add_argument("--all", choices=["refusing", "hanging"], default="", help="no bot is there, or none answers")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--sweeps", type=int, default=4)
     parser.add_argument("--lag", action="store_true", help="measure stalls of the event loop, and nothing else")
     parser.add_argument("--no-bars", action="store_true", help="for reading only")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
     lab.enter("bench.bench_scale")
-    made = fleets(options.bots, options.resources, options.interval, options.spread, refusing=options.refusing)
-    rows: list[Row] = []
+    made = fleets(options.bots, options.resources, options.interval, options.spread, ailing=options.all)
     with (
         bots(lab.BOT_PORT, hanging=lab.HANGING_PORT),
         apiserver.running(build.ensure(build.API, lab.say)) as api,
@@ -120,24 +132,22 @@ def main() -> None:
         asyncio.run(lab.furnish(api.kubeconfig, made))
         lab.say("measuring")
         how = f"every {options.interval} s" + (f", spread over {options.spread} %" if options.spread else "")
-        how += ", all refusing" if options.refusing else ""
-        prefix = f"{options.bots:,} bots in {options.resources} resources, {how}: "
-        for what, unit, bar, values in measured(
-            api,
-            made,
-            interval_s=options.interval,
-            spread=options.spread,
-            sweeps=options.sweeps,
-            lagging=options.lag,
-        ):
-            row = Row(
-                group=GROUP,
-                what=prefix + what,
-                unit=unit,
-                values=values,
-                bar=None if options.no_bars or not bar else bar,
-            )
-            rows.append(row)
+        how += f", all {options.all}" if options.all else ""
+        prefix = f"{options.bots:,} bots in {options.resources} resource{'s' * (options.resources > 1)}, {how}: "
+        found: dict[str, Row] = {}
+        for _ in range(options.rounds):
+            for what, unit, bar, value in measured(
+                api,
+                made,
+                interval_s=options.interval,
+                spread=options.spread,
+                sweeps=options.sweeps,
+                lagging=options.lag,
+            ):
+                values = [*found[what].values, value] if what in found else [value]
+                shown_bar = None if options.no_bars or not bar else bar
+                found[what] = Row(group=GROUP, what=prefix + what, unit=unit, values=values, bar=shown_bar)
+    rows = list(found.values())
     sys.stdout.write(dump(rows) if options.json else table(rows) + "\n")
 
 

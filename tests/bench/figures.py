@@ -11,7 +11,8 @@ class Row:
     """One line of the table.
 
     `what` is in words; `values` one figure a round or run, in `unit`; `bar` the most that the median may be, None where
-    there is none. `note`: what a reader has to know. `group`: the table it belongs to.
+    there is none. `note`: what a reader has to know. `group`: the table it belongs to. `command`: what
+    measures it anew.
     """
 
     group: str
@@ -20,6 +21,7 @@ class Row:
     values: Sequence[float] = field(default_factory=tuple)
     bar: float | None = None
     note: str = ""
+    command: str = ""
 
     @property
     def median(self) -> float:

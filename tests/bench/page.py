@@ -12,13 +12,16 @@ BEGIN, END = "<!-- figures: written by make bench -->\n", "<!-- end of figures -
 
 
 def markdown(rows: Iterable[Row]) -> str:
-    """A table for each group."""
+    """A table for each group, with the commands that measure it anew."""
+    rows = list(rows)
     words: list[str] = []
     group = None
     for row in rows:
         if row.group != group:
             group = row.group
-            words += ["", f"### {group}", "", "| What | Median | Least to most | Runs | Bar |", "|---|---|---|---|---|"]
+            commands = dict.fromkeys(each.command for each in rows if each.group == group and each.command)
+            words += ["", f"### {group}", "", "```", *commands, "```", ""]
+            words += ["| What | Median | Least to most | Runs | Bar |", "|---|---|---|---|---|"]
         span = f"{shown(min(row.values))} to {shown(max(row.values))}" if len(row.values) > 1 else ""
         bar = "" if row.bar is None else f"at most {shown(row.bar)}: {'met' if row.met else '**missed**'}"
         what = f"{row.what} ({row.note})" if row.note else row.what
