@@ -70,7 +70,8 @@ def paged_for_nothing(record: Record) -> Iterator[str]:
     """Pages that begin, for the first time or again, about a bot whose pods had not missed as often as the threshold
     says since the last page ended, before any one process; or about a budget of which some was left.
 
-    A process that dies between the status that says Down and the page leaves the page to its successor.
+    A process that dies between the status that says Down and the page leaves the page to its successor. One that was
+    frozen does not know at once what another has resolved meanwhile: it may say it again, and the other ends it.
     """
     ended_s: dict[tuple[str, str | None], float] = {}
     firing: set[tuple[str, str | None]] = set()
@@ -83,6 +84,8 @@ def paged_for_nothing(record: Record) -> Iterator[str]:
             ended_s[page.key] = page.at_s
         elif page.key not in firing:
             firing.add(page.key)
+            if page.key in ended_s and any(from_s <= page.at_s for from_s, _ in record.lives[page.process].frozen):
+                continue
             span_s = (ended_s.get(page.key, float("-inf")) - INTERVAL_S, page.at_s)
             misses = max(_misses(record, life, slug, *span_s) for life in record.lives[: page.process + 1])
             if misses < THRESHOLD:

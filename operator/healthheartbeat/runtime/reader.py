@@ -141,10 +141,16 @@ class Reader:
         await asyncio.sleep(max(0.0, schedule.last_ms + apart_ms - self._now().mono_ms) / 1000)
 
     async def _until_ms(self, mono_ms: float) -> bool:
-        """Sleep until `mono_ms`; True, early, when woken."""
-        try:
-            async with asyncio.timeout(max(0.0, (mono_ms - self._now().mono_ms) / 1000)):
-                await self.woken.wait()
-        except TimeoutError:
-            return False
-        return True
+        """Sleep until `mono_ms`, and no shorter; True, early, when woken.
+
+        A timer may fire a millisecond early, where its loop goes by a coarse clock: a tick would be swept twice.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(max(0.0, (mono_ms - self._now().mono_ms) / 1000)):
+                    await self.woken.wait()
+            except TimeoutError:
+                if self._now().mono_ms >= mono_ms:
+                    return False
+            else:
+                return True

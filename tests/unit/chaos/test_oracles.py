@@ -260,6 +260,16 @@ def test_a_status_that_was_held_up_until_it_woke_may_be_written_where_the_other_
     assert len(list(leaders.acts_after_waking(story.record))) == found
 
 
+def test_a_leader_that_was_frozen_may_say_again_what_another_has_resolved(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    _paged_again(BOT_DOWN)(story)
+    assert len(list(oracle_pages.paged_for_nothing(story.record))) == 1
+    story.record.lives[0].frozen.append((BEGAN_S + 5, BEGAN_S + 6.2))
+    assert list(oracle_pages.paged_for_nothing(story.record)) == []
+    story.page("well", BEGAN_S + 7, 300.0)
+    assert len(list(oracle_pages.paged_for_nothing(story.record))) == 1
+
+
 def test_a_leader_that_was_to_be_frozen_and_was_not_is_named(tmp_path: Path) -> None:
     record = Story(tmp_path).record
     assert len(list(leaders.never_frozen(record))) == 1

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 
+import pytest
 from structlog.typing import EventDict
 
 from healthheartbeat.api.codes import Action, AlertName, ReasonCode
@@ -31,6 +32,18 @@ async def test_sweeps_start_at_a_fixed_rate_without_drift() -> None:
     await world.sweeps(50)
     start_s = starts_s(world)
     assert all(abs(at_s - start_s[0] - INTERVAL_S * number) < 0.003 for number, at_s in enumerate(start_s))
+    await world.stop()
+
+
+async def test_a_timer_that_fires_early_makes_no_second_sweep_of_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uvloop's does where the kernel's coarse clock ticks every millisecond: one blip would be two misses in a row."""
+    on_time = asyncio.timeout
+    early_s = 0.001
+    monkeypatch.setattr(asyncio, "timeout", lambda in_s: on_time(in_s - early_s if in_s > 2 * early_s else in_s))
+    world = await watching(cluster())
+    await world.sweeps(20)
+    apart_s = [later - earlier for earlier, later in itertools.pairwise(starts_s(world))]
+    assert min(apart_s) > INTERVAL_S - 0.003, apart_s
     await world.stop()
 
 
