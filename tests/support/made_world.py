@@ -117,6 +117,7 @@ class MadeWorld:
     kill_switch: bool | None = None
     leads: bool = True
     dead: bool = False
+    forgotten: list[tuple[str, str]] = field(default_factory=list)
     sweeper: Sweeper = field(init=False)
     _task: "asyncio.Task[None] | None" = None
 
@@ -138,6 +139,7 @@ class MadeWorld:
             metrics=self.metrics,
             report=self._report,
             holder=self.holder,
+            forget=lambda namespace, name: self.forgotten.append((namespace, name)),
             call_timeout_ms=round(CALL_TIMEOUT_S * 1000),
         )
 

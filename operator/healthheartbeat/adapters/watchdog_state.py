@@ -7,12 +7,14 @@ the next process, so durations are kept: time spent down is not counted as liste
 import json
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
+from healthheartbeat.api.codes import AlertName
+from healthheartbeat.core.alerts import AlertKey
 from healthheartbeat.core.clock import Now
 from healthheartbeat.core.deadman import Unwatched, Watched, interrupted
 from healthheartbeat.core.heartbeat import Heartbeat, Mark
@@ -24,13 +26,18 @@ MAX_BYTES: Final = 2**24
 log = structlog.get_logger(__name__)
 
 
-def dump(states: Iterable[Watched], *, now: Now) -> str:
-    """The file's content."""
+def dump(
+    states: Iterable[Watched], *, now: Now, standing: Callable[[str], Iterable[AlertKey]] = lambda _name: ()
+) -> str:
+    """The file's content. `standing(resource)`: its alerts that some sink may show, firing or not."""
     return json.dumps(
         {
             "version": VERSION,
             "saved_wall_ms": now.wall_ms,
-            "resources": [_dump(state, now) for state in sorted(states, key=lambda state: state.name)],
+            "resources": [
+                _dump(state, now) | {"standing": sorted(key.name for key in standing(state.name))}
+                for state in sorted(states, key=lambda state: state.name)
+            ],
         }
     )
 
@@ -130,6 +137,7 @@ def _load(entry: Mapping[str, Any], *, down_ms: int, now: Now) -> Watched:
         marks={holder: tuple(Mark(*map(int, mark)) for mark in marks) for holder, marks in entry["marks"].items()},
         cold_starts_ms=tuple(now.mono_ms - down_ms - int(ago) for ago in entry["cold_starts_ago_ms"]),
         excused_ms=tuple(now.mono_ms - down_ms - int(ago) for ago in entry.get("excused_ago_ms", ())),
+        left_standing=frozenset(name for name in AlertName if name in entry.get("standing", ())),
         unwatched=None
         if unwatched is None
         else Unwatched(deleted=bool(unwatched["deleted"]), since_ms=now.mono_ms - down_ms - int(unwatched["ago_ms"])),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from healthheartbeat.api.codes import AlertName
 from healthheartbeat.core.clock import Now
 from healthheartbeat.core.heartbeat import Heartbeat, Marks, is_cold_start, is_news, noted
 
@@ -65,7 +66,8 @@ class Watched:
     listened in vain before that. `heard_ms`: the last heartbeat in this stretch of listening, None before it; `last`:
     the last one ever, heard at wall time `heard_wall_ms`. `was_silent`: silence was established before the break.
     `spec_interval_ms`: what the spec asked for when it was last read. `left_ms`: when the process that sent `last` said
-    good-bye. `excused_ms`: the cold starts after good-byes, in a row, that were not counted.
+    good-bye. `excused_ms`: the cold starts after good-byes, in a row, that were not counted. `left_standing`: alerts
+    that an earlier process said fired, and of whose end it did not know that everybody had heard.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Watched:
     asked: Asked | None = None
     left_ms: int | None = None
     unwatched: Unwatched | None = None
+    left_standing: frozenset[AlertName] = frozenset()
 
     @property
     def deleted(self) -> bool:
@@ -268,11 +271,16 @@ def _started_anew(state: Watched, beat: Heartbeat, now: Now) -> Watched:
 
 
 def _restarts_faster_than_it_judges(state: Watched, now_ms: int) -> bool:
-    """Decision 11. It ends once no cold start has come for as long as a bot takes to go down, half the window."""
-    stamps, window_ms, looping = state.cold_starts_ms, state.window_ms, False
+    """Decision 11, and too many in a row that each come before a bot could go down, however long the row takes.
+
+    It ends once no cold start has come for as long as a bot takes to go down, half the window.
+    """
+    stamps, window_ms, looping, in_a_row = state.cold_starts_ms, state.window_ms, False, 0
     for number, stamp in enumerate(stamps):
         if number and stamp - stamps[number - 1] >= window_ms // 2:
-            looping = False
-        if number >= COLD_STARTS_ALLOWED and stamp - stamps[number - COLD_STARTS_ALLOWED] <= window_ms:
+            looping, in_a_row = False, 0
+        in_a_row += 1
+        within = number >= COLD_STARTS_ALLOWED and stamp - stamps[number - COLD_STARTS_ALLOWED] <= window_ms
+        if within or in_a_row > COLD_STARTS_ALLOWED:
             looping = True
     return looping and now_ms - stamps[-1] < window_ms // 2

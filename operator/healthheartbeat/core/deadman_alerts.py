@@ -21,6 +21,11 @@ def firing(state: Watched, *, now_ms: int) -> tuple[Alert, ...]:
     return tuple(found)
 
 
+def left_standing(state: Watched) -> tuple[Alert, ...]:
+    """What an earlier process may have left standing somewhere, to be gone on with or ended."""
+    return tuple(_alert(name, state, "left by an earlier process") for name in sorted(state.left_standing))
+
+
 def ends_at_ms(state: Watched, *, wall_ms: int) -> int:
     """Until when an alert sent at `wall_ms` fires if the watchdog dies too (Unix milliseconds); as the operator's."""
     return wall_ms + max(MIN_LIFE_MS, (state.threshold + 3) * state.interval_ms + 60_000)
@@ -31,7 +36,8 @@ def silent_words(state: Watched, why: Silence) -> str:
     if why is Silence.COLD_STARTS:
         return (
             f"the operator that sweeps {state.name} started anew more than {COLD_STARTS_ALLOWED} times within "
-            f"{state.window_ms / 1000:g} s: it restarts faster than it can judge a bot; {FIRST_LOOK}"
+            f"{state.window_ms / 1000:g} s, or in a row with less than {state.window_ms / 2000:g} s between: "
+            f"it restarts faster than it can judge a bot; {FIRST_LOOK}"
         )
     interval = f"{state.interval_ms / 1000:g} s"
     if state.last is None or state.heard_wall_ms is None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from healthheartbeat.api.codes import AlertName
+from healthheartbeat.api.names import MAX_BOTS
 from healthheartbeat.core.breaker import is_storm
 from healthheartbeat.core.budget import Spending
 from healthheartbeat.core.clock import Now
@@ -30,13 +31,15 @@ class ResourceLedger:
 
     `former`: spending of bots that left the registry, so that leaving and returning grants no fresh budget; with those
     that spent nothing and whose pages have yet to end.
-    `layers`: each bot's layer as last known. `sequence`: reports so far, from 1 at the cold start.
+    `departed`: as what bots that left were seen healthy, so that one that returns as it was need not show again that it
+    can be. `layers`: each bot's layer, as its pages say. `sequence`: reports so far, from 1 at the cold start.
     `restarted`: slugs whose restart was carried out since the last report. `firing`: the resource's own alerts.
     """
 
     name: str
     bots: dict[str, BotLedger] = field(default_factory=dict)
     former: dict[str, Spending] = field(default_factory=dict)
+    departed: dict[str, BotLedger] = field(default_factory=dict)
     layers: dict[str, str] = field(default_factory=dict)
     sequence: int = 0
     restarted: list[str] = field(default_factory=list)
@@ -61,6 +64,7 @@ class ResourceLedger:
             self,
             bots=dict(self.bots),
             former=dict(self.former),
+            departed=dict(self.departed),
             layers=dict(self.layers),
             restarted=list(self.restarted),
             firing=set(self.firing),
@@ -94,17 +98,31 @@ class ResourceLedger:
         self.firing, self.missing, self.judged = left.firing, left.missing, left.judged
         self.count(known)
 
-    def enrol(self, registry: Registry) -> Enrolment:
-        """Take the registry's bots for ours: newcomers start at zero, leavers keep only what they spent."""
+    def enrol(self, registry: Registry, *, paged: Collection[str] = ()) -> Enrolment:
+        """Take the registry's bots for ours: newcomers start at zero, leavers keep only what they spent, and as what
+        they were seen healthy.
+
+        `paged`: bots with alerts that some sink may show. Those, and bots whose alerts fire, keep the layer that their
+        pages say until it is over, or there would be two of each.
+        """
         removed = tuple(sorted(self.bots.keys() - registry.bots.keys()))
         added = tuple(sorted(registry.bots.keys() - self.bots.keys()))
         for slug in removed:
             gone = self.bots.pop(slug)
             self._tally(gone, -1)
             self.former[slug] = gone.spending
+            if gone.ever_seen:
+                self.departed[slug] = BotLedger(
+                    slug=slug, ever_seen=True, seen_as=gone.seen_as, last_seen_ms=gone.last_seen_ms
+                )
+        for slug in [*self.departed][: max(0, len(self.departed) - MAX_BOTS)]:
+            del self.departed[slug]
         for slug in added:
-            self.put(BotLedger(slug=slug, spending=self.former.pop(slug, Spending())))
-        self.layers.update((slug, bot.layer) for slug, bot in registry.bots.items())
+            returned = self.departed.pop(slug, BotLedger(slug=slug))
+            self.put(replace(returned, spending=self.former.pop(slug, Spending())))
+        for slug, bot in registry.bots.items():
+            if slug not in self.layers or not (slug in paged or self.bots[slug].firing):
+                self.layers[slug] = bot.layer
         return Enrolment(added=added, removed=removed)
 
     def spending_of(self, slug: str) -> Spending:

@@ -72,7 +72,7 @@ class Deadman:
         """Set whenever a resource falls silent."""
         for state in self._states.values():
             alerts = deadman_alerts.firing(state, now_ms=self.turned.mono_ms)
-            pages.adopt(state.name, alerts, now_ms=self.turned.wall_ms)
+            pages.adopt(state.name, [*alerts, *deadman_alerts.left_standing(state)], now_ms=self.turned.wall_ms)
 
     @property
     def states(self) -> tuple[Watched, ...]:

@@ -75,9 +75,11 @@ def real_world(
             )
         )
 
+    source = Source(client, now=system_clock)
     return World(
         now=system_clock,
-        read=Source(client, now=system_clock).read,
+        read=source.read,
+        forget=source.forget,
         probe=poll,
         list_pods=list_pods,
         get_pods=get_pods,

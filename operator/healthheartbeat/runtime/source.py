@@ -42,8 +42,7 @@ class Source:
         try:
             snapshot = await self._registries.read(namespace, name)
         except NotFound:
-            self._loaded.pop(f"{namespace}/{name}", None)
-            self._registries.forget(namespace, name)
+            self.forget(namespace, name)
             raise
         resource = snapshot.resource
         taken, refusal = self._load(f"{namespace}/{name}", resource, last)
@@ -74,6 +73,11 @@ class Source:
             kill_switch=kill_switch,
             notes=tuple(notes),
         )
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Nothing is kept any more of a resource that is not read from here for now, or is gone."""
+        self._loaded.pop(f"{namespace}/{name}", None)
+        self._registries.forget(namespace, name)
 
     def _load(self, key: str, resource: Mapping[str, Any], last: Config | None) -> tuple[Config | None, Refusal | None]:
         """`load`, once for each spec: most readings find the one that is in force."""

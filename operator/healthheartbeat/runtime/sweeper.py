@@ -174,8 +174,9 @@ class Sweeper:
     def _enrol(self) -> tuple[str, ...]:
         """Take the registry's bots for this resource's, between sweeps; returns the slugs that left."""
         watch, now = self.watch, self._world.now()
-        enrolment = watch.resource.enrol(watch.registry)
-        watch.resource.prune(watch.policy.window_ms, now, paged={key.slug for key in watch.standing() if key.slug})
+        paged = {key.slug for key in watch.standing() if key.slug}
+        enrolment = watch.resource.enrol(watch.registry, paged=paged)
+        watch.resource.prune(watch.policy.window_ms, now, paged=paged)
         self._world.metrics.register(self.key, {slug: bot.layer for slug, bot in watch.registry.bots.items()})
         if enrolment.removed:
             self._announcer.removed(enrolment.removed)
@@ -308,4 +309,5 @@ class Sweeper:
             await self._writer.close(WIND_UP_S)
         finally:
             self._world.metrics.unregister(self.key)
+            self._world.forget(*self._where)
             self._pager.close()

@@ -69,6 +69,9 @@ async def run(settings: Settings) -> int:
         deadman, metrics, namespaces=settings.namespaces, kubeconfig=settings.kubeconfig, now=system_clock
     )
 
+    def state() -> str:
+        return watchdog_state.dump(deadman.states, now=system_clock(), standing=pages.standing)
+
     def problems() -> tuple[str, ...]:
         own = (secret.problem, file.problem if file else "", roll_call.problem)
         return (*(words for words in own if words), *pages.problems(), *(service.problems() if service else ()))
@@ -89,14 +92,14 @@ async def run(settings: Settings) -> int:
         if service is not None:
             parts["dead-man service"] = service.run()
         if file is not None:
-            parts["state"] = _saving(file, lambda: watchdog_state.dump(deadman.states, now=system_clock()))
+            parts["state"] = _saving(file, state)
         tasks = {name: asyncio.create_task(part, name=name) for name, part in parts.items()}
         try:
             return await first_end(tasks, of="watchdog")
         finally:
             await end(*(task for name, task in tasks.items() if name != "pages"))
             if file is not None:
-                file.write(watchdog_state.dump(deadman.states, now=system_clock()))
+                file.write(state())
             await pages.flush(FLUSH_S)
             await end(tasks["pages"])
 

@@ -48,6 +48,7 @@ class RecordEvent(Protocol):
 class World:
     """The outside. Calls to the API server raise `ApiError` and take seconds at most, by their own timeouts.
 
+    `read(namespace, name, last good configuration)`; `forget(namespace, name)`: it is not read any more for now.
     `holder` names this process in reports; `notes`: what else people should know, for Ready's message.
     `stale_after_ms` and `page_after_ms` are decision 23's; `call_timeout_ms` is how long a DELETE may be on its way.
     """
@@ -64,6 +65,7 @@ class World:
     metrics: Metrics
     report: Callable[[OperationsReport], None]
     holder: str
+    forget: Callable[[str, str], None] = lambda _namespace, _name: None
     notes: Callable[[], tuple[str, ...]] = tuple
     stale_after_ms: int = 300_000
     page_after_ms: int = 600_000

@@ -3,6 +3,7 @@
 import pytest
 
 from healthheartbeat.api.codes import AlertName
+from healthheartbeat.core import resource as resource_module
 from healthheartbeat.core.budget import Attempt, Spending
 from healthheartbeat.core.resource import Enrolment, ResourceLedger
 from support.examples import DOUBT, SICK, WELL, WINDOW_MS, at, bot, down, ledger, policy, registry, spent, stamp, sweeps
@@ -39,6 +40,40 @@ def test_leaving_and_coming_back_grants_no_fresh_budget() -> None:
     assert made.bots["a"].spending == spent(0, 1)
     assert (made.bots["a"].miss_count, made.bots["a"].firing) == (0, frozenset())
     assert made.former == {}
+
+
+def test_a_bot_that_comes_back_as_it_was_need_not_show_again_that_it_can_be_healthy() -> None:
+    made = resource("a", "b")
+    made.put(down("a"))
+    seen = made.bots["a"]
+    made.enrol(registry())
+    made.enrol(registry(bot("a"), bot("b")))
+    back = made.bots["a"]
+    assert (back.ever_seen, back.seen_as, back.last_seen_ms) == (True, seen.seen_as, seen.last_seen_ms)
+    assert (back.miss_count, back.pods, back.firing) == (0, {}, frozenset())
+    assert not made.bots["b"].ever_seen
+    assert made.departed == {}
+
+
+def test_so_many_that_left_are_remembered_as_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource_module, "MAX_BOTS", 2)
+    made = resource("a", "b", "c")
+    for slug in ("a", "b", "c"):
+        made.put(down(slug))
+    made.enrol(registry())
+    assert set(made.departed) == {"b", "c"}
+
+
+@pytest.mark.parametrize(("fires", "paged"), [(True, ()), (False, ("a",)), (True, ("a",))])
+def test_a_bots_pages_keep_the_layer_that_they_began_with(paged: tuple[str, ...], *, fires: bool) -> None:
+    made = resource()
+    made.enrol(registry(bot("a", layer="strategy"), bot("b", layer="strategy")))
+    made.put(down("a") if fires else ledger("a"))
+    made.enrol(registry(bot("a", layer="risk"), bot("b", layer="risk")), paged=paged)
+    assert made.layers == {"a": "strategy", "b": "risk"}
+    made.put(ledger("a"))
+    made.enrol(registry(bot("a", layer="risk"), bot("b", layer="risk")))
+    assert made.layers == {"a": "risk", "b": "risk"}
 
 
 def test_an_attempt_under_way_survives_its_bots_leaving() -> None:

@@ -35,6 +35,14 @@ async def test_sweeps_start_at_a_fixed_rate_without_drift() -> None:
     await world.stop()
 
 
+async def test_what_is_not_swept_here_any_more_is_forgotten_by_whoever_read_it() -> None:
+    world = await watching(cluster())
+    await world.sweeps(1)
+    assert world.forgotten == []
+    await world.stop()
+    assert world.forgotten == [("ns", "hh")]
+
+
 async def test_a_timer_that_fires_early_makes_no_second_sweep_of_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     """uvloop's does where the kernel's coarse clock ticks every millisecond: one blip would be two misses in a row."""
     on_time = asyncio.timeout

@@ -22,11 +22,25 @@ def test_more_than_three_cold_starts_within_twice_the_threshold_page(story: Stor
 
 
 def test_cold_starts_further_apart_do_not_page(story: Story) -> None:
-    assert set(crash_loop(story, every_s=60.1, times=20)) == {None}
+    assert set(crash_loop(story, every_s=90, times=20)) == {None}
+
+
+def test_a_loop_that_no_bot_can_go_down_in_pages_however_slow(story: Story) -> None:
+    """At 30 s and 3 misses a bot takes 90 s: more than 3 within 180 s would leave a loop of 86 s unheard for ever."""
+    assert crash_loop(story, every_s=86, times=6) == [None, None, None, *[Silence.COLD_STARTS] * 3]
 
 
 def test_the_threshold_is_the_resources_own(story: Story) -> None:
     assert crash_loop(story, every_s=60, times=10, threshold=2) == [None] * 10
+
+
+def test_a_row_that_was_broken_begins_anew(story: Story) -> None:
+    crash_loop(story, every_s=86, times=3)
+    story.at_ms += 90_000
+    for number in range(3):
+        story.at_ms += 86_000 if number else 0
+        story.hear(1, holder=f"another_{number}")
+        assert story.silence() is None
 
 
 def test_a_loop_ends_when_the_operator_has_been_up_for_as_long_as_a_bot_takes_to_go_down(story: Story) -> None:

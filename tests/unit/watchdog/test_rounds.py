@@ -49,7 +49,7 @@ class Desk:
         await asyncio.sleep(at_s - asyncio.get_running_loop().time())
 
     def dump(self) -> str:
-        return watchdog_state.dump(self.deadman.states, now=self.clock())
+        return watchdog_state.dump(self.deadman.states, now=self.clock(), standing=self.board.standing)
 
     def said(self, what: str) -> list[float]:
         return [round(when, 3) for when, word, _ in self.sink.said() if word == what]
@@ -220,6 +220,28 @@ def test_a_restarted_watchdog_goes_on_paging_and_ends_it_on_return() -> None:
             assert again.said("resolved") == []
             again.hear(2, interval_ms=1_000)
             await again.until(7.5)
+            assert again.firing() == set()
+            assert len({identity for identity, _ in sink.held.items()}) == 1
+
+    virtually(story())
+
+
+def test_a_restarted_watchdog_ends_what_ended_while_nobody_could_be_told() -> None:
+    async def story() -> None:
+        sink = FakeSink()
+        async with working(sink) as desk:
+            desk.hear(1, interval_ms=1_000)
+            await desk.until(5)
+            assert desk.firing() == {SILENT}
+            sink.dead = True
+            desk.hear(2, interval_ms=1_000)
+            await desk.until(5.5)
+            kept = desk.dump()
+        sink.dead = False
+        known = watchdog_state.load(kept, now=desk.clock())
+        async with working(sink, known) as again:
+            again.hear(3, interval_ms=1_000)
+            await again.until(6.5)
             assert again.firing() == set()
             assert len({identity for identity, _ in sink.held.items()}) == 1
 

@@ -7,7 +7,9 @@ import pytest
 
 from healthheartbeat.adapters import watchdog_state
 from healthheartbeat.adapters.watchdog_state import StateFile
-from healthheartbeat.core import deadman
+from healthheartbeat.api.codes import AlertName
+from healthheartbeat.core import deadman, deadman_alerts
+from healthheartbeat.core.alerts import AlertKey
 from healthheartbeat.core.clock import Now
 from healthheartbeat.core.deadman import Silence, Watched
 from support.reports import BORN_MS, RESOURCE, beat
@@ -67,6 +69,16 @@ def test_what_a_release_without_good_byes_left_is_read() -> None:
         del entry["excused_ago_ms"]
     (found,) = watchdog_state.load(json.dumps(entries), now=AFTER)
     assert found.excused_ms == ()
+
+
+def test_what_may_stand_at_some_sink_is_kept_and_can_be_ended() -> None:
+    def standing(name: str) -> list[AlertKey]:
+        return [AlertKey(AlertName.SILENT, name, None), AlertKey("HEALTH_HEARTBEAT_TEST", name, None)]
+
+    (found,) = watchdog_state.load(watchdog_state.dump([heard()], now=BEFORE, standing=standing), now=AFTER)
+    assert found.left_standing == {AlertName.SILENT}
+    assert [alert.key for alert in deadman_alerts.left_standing(found)] == [AlertKey(AlertName.SILENT, RESOURCE, None)]
+    assert deadman_alerts.firing(found, now_ms=AFTER.mono_ms) == ()
 
 
 def test_a_deletion_is_told_for_the_rest_of_its_hour() -> None:

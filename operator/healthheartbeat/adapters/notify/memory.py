@@ -81,15 +81,12 @@ class Memory:
         self._words = {identity: word for identity, word in self._words.items() if not concerns(word.page)}
         self._inherited = {identity: page for identity, page in self._inherited.items() if not concerns(page)}
 
-    def unended(self, healthheartbeat: str, *, wall_ms: int) -> frozenset[AlertKey]:
-        """The alerts of a resource whose end the address does not know, as long as they would show at other sinks."""
+    def unended(self, healthheartbeat: str) -> frozenset[AlertKey]:
+        """The alerts of a resource whose end the address does not know: nothing lapses there by itself."""
         return frozenset(
             word.page.key
             for word in self._words.values()
-            if word.page.resolved
-            and word.owed
-            and word.page.lapses_at_ms > wall_ms
-            and word.page.key.healthheartbeat == healthheartbeat
+            if word.page.resolved and word.owed and word.page.key.healthheartbeat == healthheartbeat
         )
 
     def owed(self) -> int:
