@@ -117,6 +117,8 @@ class MadeWorld:
     kill_switch: bool | None = None
     leads: bool = True
     dead: bool = False
+    denied: str = ""
+    """What of a reading cannot be read, beside the resource."""
     forgotten: list[tuple[str, str]] = field(default_factory=list)
     sweeper: Sweeper = field(init=False)
     _task: "asyncio.Task[None] | None" = None
@@ -191,6 +193,10 @@ class MadeWorld:
         now = self.clock()
         resource = await self.cluster.read(self.holder)
         await self._alive()
+        if self.denied:
+            error = Forbidden(403, "Forbidden", f"list {self.denied}: 403")
+            error.resource = resource
+            raise error
         config, refusal = load(resource, last)
         registry = _registry(config, self.cluster, now)
         self.registries.append((asyncio.get_running_loop().time(), registry))

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from healthheartbeat.adapters.kube.errors import NotFound
+from healthheartbeat.adapters.kube.errors import ApiError, NotFound
 from healthheartbeat.api.codes import AlertName, ReasonCode
 from healthheartbeat.core.budget import Spending
 from healthheartbeat.core.clock import Now
@@ -82,6 +82,7 @@ class Sweeper:
         self._polls = Polls()
         self._at_close: list[str] = []
         self._cold = True
+        self._left_up = False
         self._kill_switch: bool | None = None
         self.completed: Now | None = None
         """When the last sweep was completed."""
@@ -259,7 +260,13 @@ class Sweeper:
 
     async def _read(self, last: Any) -> Reading:
         writes = self._writer.writes
-        reading = await self._world.read(*self._where, last)
+        try:
+            reading = await self._world.read(*self._where, last)
+        except ApiError as error:
+            if self._cold and not self._left_up and error.resource is not None:
+                self._left_up = True
+                self._take_over(error.resource.get("status") or {})
+            raise
         self._writer.saw(reading.version, writes=writes)
         return reading
 
@@ -272,22 +279,27 @@ class Sweeper:
             self._announcer.refused(reading.refusal.code, reading.refusal.words)
             self._writer.save()
         now = world.now()
-        slack_ms = late_delete_ms(watch.policy.interval_ms, world.call_timeout_ms)
         if self._cold:
-            watch.resource.take_over(restore(self.key, reading.status, slack_ms=slack_ms, now=now))
+            self._take_over(reading.status)
             watch.adopt_conditions(reading.status)
-            self._pager.adopt(ending(self.key, reading.status))
             self._writer.save()  # no gate is left open by what an earlier process saw (decision 8)
             self._cold = False
         elif gained := adopt(
             watch.resource,
             reading.status,
             known=self._restarts.keys,
-            slack_ms=slack_ms,
+            slack_ms=late_delete_ms(watch.policy.interval_ms, world.call_timeout_ms),
             window_ms=watch.policy.window_ms,
             now=now,
         ):
             self._announcer.said("RESTARTS_OF_ANOTHER_PROCESS", slugs=list(gained))
+
+    def _take_over(self, status: Mapping[str, Any]) -> None:
+        """Begin with what an earlier process left: what it had spent, and what fires."""
+        world, watch = self._world, self.watch
+        slack_ms = late_delete_ms(watch.policy.interval_ms, world.call_timeout_ms)
+        watch.resource.take_over(restore(self.key, status, slack_ms=slack_ms, now=world.now()))
+        self._pager.adopt(ending(self.key, status))
 
     def _waiting(self) -> None:
         """There is nothing to sweep by yet: what an earlier process left firing is kept up, and staleness pages."""

@@ -77,8 +77,19 @@ async def test_a_resource_that_is_gone_is_not_found_whatever_else_failed(api: Fa
 async def test_whatever_cannot_be_read_fails_the_reading_at_once(api: FakeApi, namespace: Namespace, what: str) -> None:
     namespace.answers[what] = refusal(403, "Forbidden")
     async with api.client() as client:
-        with pytest.raises(Forbidden, match=f"list {what} polytraders: 403"):
+        with pytest.raises(Forbidden, match=f"list {what} polytraders: 403") as raised:
             await RegistryReader(client).read(NAMESPACE, "production")
+    assert raised.value.resource is not None
+    assert raised.value.resource["status"] == {"totalBots": 1}, "what fires is in it"
+
+
+async def test_the_resources_own_failure_goes_before_those_of_the_lists(api: FakeApi, namespace: Namespace) -> None:
+    namespace.answers["healthheartbeats/production"] = refusal(403, "Forbidden")
+    namespace.answers["services"] = refusal(500, "InternalError")
+    async with api.client() as client:
+        with pytest.raises(Forbidden, match="get healthheartbeats polytraders/production: 403") as raised:
+            await RegistryReader(client).read(NAMESPACE, "production")
+    assert raised.value.resource is None
 
 
 async def test_a_frozen_api_server_costs_one_timeout(api: FakeApi, namespace: Namespace) -> None:

@@ -28,6 +28,27 @@ async def test_a_registry_that_was_never_read_is_said_and_paged_about(logs: list
     await world.die()
 
 
+async def test_where_only_the_resource_can_be_read_what_fires_is_kept_up(logs: list[EventDict]) -> None:
+    """As after an upgrade whose Role lacks a rule: Alertmanager would take a page that nobody repeats for resolved."""
+    before = await watching(cluster())
+    before.cluster.answer("a", SICK)
+    before.cluster.doom(Verb.DELETE, *[Fate.FORBIDDEN] * 9)
+    await before.sweeps(3)
+    await asyncio.sleep(1)  # its status is written
+    await before.die()
+    after = MadeWorld(before.cluster, holder="op-2", denied="endpointslices")
+    after.start()
+    await asyncio.sleep(1000)
+    assert after.pages.firing == {DOWN_A, (AlertName.REGISTRY_STALE, None)}
+    assert after.polled == {}
+    after.denied = ""
+    after.cluster.answer("a", Verdict.healthy())
+    await after.sweeps(2)
+    assert after.pages.firing == frozenset()
+    assert [entry["event"] for entry in logs].count("REGISTRY_NOT_READ") == 1
+    await after.stop()
+
+
 async def test_a_refused_spec_found_at_the_start_is_swept_without_restarts_where_bots_share_a_service() -> None:
     before = await watching(cluster(autoRestart=False))
     before.cluster.answer("a", SICK)

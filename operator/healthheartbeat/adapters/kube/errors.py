@@ -1,8 +1,16 @@
 """What a call to the Kubernetes API can fail with; messages name verb, object, what came and what to do."""
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ApiError(Exception):
-    """A call failed. `status` is HTTP's, 0 where no answer came; `reason` the API server's one word, or ours."""
+    """A call failed. `status` is HTTP's, 0 where no answer came; `reason` the API server's one word, or ours.
+
+    `resource`: where of a whole reading only the resource itself could be read, that.
+    """
+
+    resource: Mapping[str, Any] | None = None
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import structlog
 
 from healthheartbeat.adapters.kube.client import KubeClient, Object
-from healthheartbeat.adapters.kube.errors import ApiError, NotFound
+from healthheartbeat.adapters.kube.errors import ApiError
 from healthheartbeat.adapters.kube.json_access import mapping, text
 from healthheartbeat.adapters.kube.kinds import ENDPOINT_SLICES, HEALTHHEARTBEATS, PODS, SERVICES
 from healthheartbeat.adapters.kube.listing import Listing
@@ -165,16 +165,28 @@ async def _together(
     slices: Coroutine[Any, Any, Listing],
     siblings: Coroutine[Any, Any, tuple[Object, ...]],
 ) -> Snapshot:
-    """Run all at once; the first ApiError ends the others and is raised, a definite one of the resource before any."""
+    """Run all at once; the first ApiError ends the other lists and is raised, with the resource, if that can be read.
+
+    What the resource's own reading failed of goes before: it may be gone.
+    """
+    first = asyncio.create_task(resource)
     try:
-        async with asyncio.TaskGroup() as group:
-            first = group.create_task(resource)
-            second, third = group.create_task(services), group.create_task(slices)
-            last = group.create_task(siblings)
-    except* ApiError as failures:
-        failed = failures
-    else:
-        return Snapshot(
-            resource=first.result(), services=second.result(), slices=third.result(), siblings=last.result()
-        )
-    raise min((e for e in failed.exceptions if isinstance(e, ApiError)), key=lambda e: not isinstance(e, NotFound))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_shielded(first))
+                second, third = group.create_task(services), group.create_task(slices)
+                last = group.create_task(siblings)
+        except* ApiError as failures:
+            failed = next(each for each in failures.exceptions if isinstance(each, ApiError))
+        else:
+            return Snapshot(
+                resource=first.result(), services=second.result(), slices=third.result(), siblings=last.result()
+            )
+        failed.resource = await first
+        raise failed
+    finally:
+        first.cancel()
+
+
+async def _shielded(task: asyncio.Task[Object]) -> None:
+    await asyncio.shield(task)
