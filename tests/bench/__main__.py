@@ -1,7 +1,8 @@
 """`make bench`: every benchmark, each in a process of its own; prints the figures and writes them into the page.
 
-It takes about an hour. Exit code 0 says that all was measured; whether a bar was missed, the table says.
-When one of them fails the others are run and printed all the same; exit code 1, and the page is as it was.
+It takes 70 minutes. `python -m bench bench_probe …` runs those benchmarks alone, and leaves the others' figures.
+When one of them fails the others are run and printed all the same; exit code 1, and the page is as it was. Whether a
+bar was missed, the table says.
 """
 
 import argparse
@@ -32,11 +33,16 @@ RUNS = (
 
 
 def main() -> int:
-    argparse.ArgumentParser(prog="python -m bench", description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    names = dict.fromkeys(words.split()[0] for words in RUNS)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)} [all]")
+    options = parser.parse_args()
+    if unknown := set(options.names) - names.keys():
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     measured = page.commit()
     rows: list[Row] = []
     failed: list[str] = []
-    for words in RUNS:
+    for words in (words for words in RUNS if words.split()[0] in (options.names or names)):
         sys.stderr.write(f"{words}\n")
         argv = [sys.executable, "-m", *f"bench.{words}".split(), "--json"]
         done = subprocess.run(argv, check=False, stdout=subprocess.PIPE, text=True)

@@ -11,7 +11,7 @@ from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import Action, AlertName, MissReason
 from healthheartbeat.api.times import format_s
 from healthheartbeat.core.budget import Attempt
-from healthheartbeat.core.clock import Now
+from healthheartbeat.core.clock import CLOCKS_APART_MS, Now
 from healthheartbeat.core.ledger import BotLedger, PodLedger
 from healthheartbeat.core.policy import Policy
 from healthheartbeat.core.registry import Bot
@@ -130,7 +130,8 @@ def decide(ledger: BotLedger, bot: Bot, pods: Iterable[PodFacts], *, policy: Pol
     if spent >= policy.budget:
         return Decision(
             action=Action.BUDGET_EXHAUSTED,
-            words=f"{spent} of {policy.budget} restarts spent within {policy.window_ms // 1000} s",
+            words=f"{spent} of {policy.budget} restarts spent within {policy.window_ms // 1000} s"
+            + _ahead_words(ledger, now),
             stuck=stuck,
         )
     return Decision(action=Action.RESTARTED, victims=tuple(victims), stuck=stuck)
@@ -182,6 +183,14 @@ def noted(ledger: BotLedger, decision: Decision) -> BotLedger:
     if decision.stuck is None:
         return ledger
     return ledger.fire(AlertName.RESTART_STUCK) if decision.stuck else ledger.quiet(AlertName.RESTART_STUCK)
+
+
+def _ahead_words(ledger: BotLedger, now: Now) -> str:
+    """That a budget is spent by restarts of times that have not come yet: without that, nobody would know why."""
+    latest_ms = max((stamp.wall_ms for stamp in ledger.spending.stamps), default=0)
+    if latest_ms <= now.wall_ms + CLOCKS_APART_MS:
+        return ""
+    return f"; they count until {format_s(latest_ms)} and longer: a clock was wrong when they were made, or ours is"
 
 
 def _pause_words(pause: Pause) -> str:

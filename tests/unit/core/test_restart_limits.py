@@ -24,6 +24,13 @@ def test_a_spent_budget_restarts_nothing() -> None:
     assert decision.words == "3 of 3 restarts spent within 600 s"
 
 
+def test_restarts_of_times_to_come_count_and_it_is_said_until_when() -> None:
+    ahead = decided(facts(), of=down(spending=spent(86_400_000, 86_400_000, -1)))
+    assert ahead.action is Action.BUDGET_EXHAUSTED
+    assert "spent within 600 s; they count until 2" in ahead.words
+    assert "a clock was wrong" in ahead.words
+
+
 def test_the_breaker_comes_before_the_budget() -> None:
     assert decided(facts(), of=down(spending=spent(-3, -2, -1)), storm=True).action is Action.HELD_BY_BREAKER
 
