@@ -1,4 +1,4 @@
-"""docs/reference.md says what is there, and all of it: metrics with their labels, endpoints; the runbook every action."""
+"""docs/reference.md says what is there, and all of it: metrics with labels, endpoints; the runbook has every action."""
 
 import re
 from pathlib import Path
