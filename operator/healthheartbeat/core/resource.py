@@ -93,10 +93,18 @@ class ResourceLedger:
 
     def take_over(self, left: "ResourceLedger") -> None:
         """Begin with what an earlier process left; what is known here to have been spent counts besides."""
-        known, self.former = self.former, left.former
-        self.bots, self.layers = left.bots, left.layers
+        known = {slug: self.spending_of(slug) for slug in (*self.bots, *self.former)}
+        self.former, self.bots, self.layers = left.former, left.bots, left.layers
         self.firing, self.missing, self.judged = left.firing, left.missing, left.judged
         self.count(known)
+
+    def keep_up(self, left: "ResourceLedger") -> None:
+        """Let fire what an earlier process left firing, before there is anything to sweep by. What it had spent is taken
+        over with the rest, once the policy is known.
+        """
+        self.layers, self.firing = dict(left.layers), set(left.firing)
+        for slug, ledger in left.bots.items():
+            self.put(replace(ledger, spending=self.former.pop(slug, Spending())))
 
     def enrol(self, registry: Registry, *, paged: Collection[str] = ()) -> Enrolment:
         """Take the registry's bots for ours: newcomers start at zero, leavers keep only what they spent, and as what

@@ -265,7 +265,9 @@ class Sweeper:
         except ApiError as error:
             if self._cold and not self._left_up and error.resource is not None:
                 self._left_up = True
-                self._take_over(error.resource.get("status") or {})
+                status = error.resource.get("status") or {}
+                self.watch.resource.keep_up(restore(self.key, status, slack_ms=0, now=self._world.now()))
+                self._pager.adopt(ending(self.key, status))
             raise
         self._writer.saw(reading.version, writes=writes)
         return reading
@@ -279,27 +281,22 @@ class Sweeper:
             self._announcer.refused(reading.refusal.code, reading.refusal.words)
             self._writer.save()
         now = world.now()
+        slack_ms = late_delete_ms(watch.policy.interval_ms, world.call_timeout_ms)
         if self._cold:
-            self._take_over(reading.status)
+            watch.resource.take_over(restore(self.key, reading.status, slack_ms=slack_ms, now=now))
             watch.adopt_conditions(reading.status)
+            self._pager.adopt(ending(self.key, reading.status))
             self._writer.save()  # no gate is left open by what an earlier process saw (decision 8)
             self._cold = False
         elif gained := adopt(
             watch.resource,
             reading.status,
             known=self._restarts.keys,
-            slack_ms=late_delete_ms(watch.policy.interval_ms, world.call_timeout_ms),
+            slack_ms=slack_ms,
             window_ms=watch.policy.window_ms,
             now=now,
         ):
             self._announcer.said("RESTARTS_OF_ANOTHER_PROCESS", slugs=list(gained))
-
-    def _take_over(self, status: Mapping[str, Any]) -> None:
-        """Begin with what an earlier process left: what it had spent, and what fires."""
-        world, watch = self._world, self.watch
-        slack_ms = late_delete_ms(watch.policy.interval_ms, world.call_timeout_ms)
-        watch.resource.take_over(restore(self.key, status, slack_ms=slack_ms, now=world.now()))
-        self._pager.adopt(ending(self.key, status))
 
     def _waiting(self) -> None:
         """There is nothing to sweep by yet: what an earlier process left firing is kept up, and staleness pages."""

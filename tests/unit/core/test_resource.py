@@ -76,6 +76,20 @@ def test_a_bots_pages_keep_the_layer_that_they_began_with(paged: tuple[str, ...]
     assert made.layers == {"a": "risk", "b": "risk"}
 
 
+def test_what_is_kept_up_first_and_taken_over_later_is_spent_once_and_what_is_known_besides_counts() -> None:
+    left = resource("a", "b")
+    left.put(down("a", spending=spent(0)))
+    left.firing.add(AlertName.STORM)
+    made = ResourceLedger(name=NAME)
+    made.count({"a": spent(1), "c": spent(2)})
+    made.keep_up(left)
+    assert made.bots["a"].firing == {AlertName.BOT_DOWN}
+    assert made.firing == {AlertName.STORM}
+    made.count({"b": spent(3)})
+    made.take_over(left)
+    assert {slug: made.spending_of(slug) for slug in "abc"} == {"a": spent(0, 1), "b": spent(3), "c": spent(2)}
+
+
 def test_an_attempt_under_way_survives_its_bots_leaving() -> None:
     made = resource("a")
     made.set_spending("a", Spending().begun(PENDING))

@@ -36,6 +36,12 @@ async def test_where_only_the_resource_can_be_read_what_fires_is_kept_up(logs: l
     await before.sweeps(3)
     await asyncio.sleep(1)  # its status is written
     await before.die()
+    before.cluster.status["bots"][0]["pendingRestart"] = {
+        "key": "a@1",
+        "time": "2025-05-09T12:00:00.000Z",
+        "pods": ["x"],
+    }
+    spent = 1 + len(before.entry("a").get("restartTimes", ()))
     after = MadeWorld(before.cluster, holder="op-2", denied="endpointslices")
     after.start()
     await asyncio.sleep(1000)
@@ -44,6 +50,7 @@ async def test_where_only_the_resource_can_be_read_what_fires_is_kept_up(logs: l
     after.denied = ""
     after.cluster.answer("a", Verdict.healthy())
     await after.sweeps(2)
+    assert len(after.sweeper.watch.resource.spending_of("a").stamps) == spent, "what was spent counts once"
     assert after.pages.firing == frozenset()
     assert [entry["event"] for entry in logs].count("REGISTRY_NOT_READ") == 1
     await after.stop()
