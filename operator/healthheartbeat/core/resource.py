@@ -99,8 +99,9 @@ class ResourceLedger:
         self.count(known)
 
     def keep_up(self, left: "ResourceLedger") -> None:
-        """Let fire what an earlier process left firing, before there is anything to sweep by. What it had spent is taken
-        over with the rest, once the policy is known.
+        """Let fire what an earlier process left firing, before there is anything to sweep by.
+
+        What it had spent is taken over with the rest, once the policy is known.
         """
         self.layers, self.firing = dict(left.layers), set(left.firing)
         for slug, ledger in left.bots.items():
