@@ -3,4 +3,4 @@
 
 def words(error: BaseException) -> str:
     """Kind and message, on one line; aiohttp says "ssl:default" of every address out of reach, of plain http too."""
-    return f"{type(error).__name__}: {error}".replace(" ssl:default", "")
+    return " ".join(f"{type(error).__name__}: {error}".replace(" ssl:default", "").split())

@@ -17,7 +17,7 @@ class Page:
 
     `labels` are those of its first firing. Times are Unix milliseconds. `ends_at_ms`: of a firing alert, until when it
     fires if nobody sends it again; of a resolved one, when it was resolved. `lapses_at_ms`: when its last firing ends
-    by itself, after which nobody needs to be told that it was resolved.
+    by itself, after which no Alertmanager needs to be told that it was resolved.
     """
 
     key: AlertKey

@@ -12,7 +12,7 @@ PREFIX = "HEALTHHEARTBEAT_"
 def explained(error: Exception) -> str:
     """What went wrong at the start, and what to do where the words of the system do not say it."""
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return f"{error}: another process listens there, give another --port, --status-port or address"
+        return f"{error}: another process listens there, give another --port or address"
     return str(error)
 
 

@@ -107,12 +107,11 @@ class ResourceLedger:
         for slug, ledger in left.bots.items():
             self.put(replace(ledger, spending=self.former.pop(slug, Spending())))
 
-    def enrol(self, registry: Registry, *, paged: Collection[str] = ()) -> Enrolment:
+    def enrol(self, registry: Registry) -> Enrolment:
         """Take the registry's bots for ours: newcomers start at zero, leavers keep only what they spent, and as what
         they were seen healthy.
 
-        `paged`: bots with alerts that some sink may show. Those, and bots whose alerts fire, keep the layer that their
-        pages say until it is over, or there would be two of each.
+        A bot whose alerts fire keeps the layer that its pages say until it is over: with another there would be two.
         """
         removed = tuple(sorted(self.bots.keys() - registry.bots.keys()))
         added = tuple(sorted(registry.bots.keys() - self.bots.keys()))
@@ -130,7 +129,7 @@ class ResourceLedger:
             returned = self.departed.pop(slug, BotLedger(slug=slug))
             self.put(replace(returned, spending=self.former.pop(slug, Spending())))
         for slug, bot in registry.bots.items():
-            if slug not in self.layers or not (slug in paged or self.bots[slug].firing):
+            if slug not in self.layers or not self.bots[slug].firing:
                 self.layers[slug] = bot.layer
         return Enrolment(added=added, removed=removed)
 

@@ -1,7 +1,7 @@
 """The deadman at work: every resource's state, judged again and again, and what fires handed to the sinks."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, Protocol
 
 import structlog
@@ -35,6 +35,9 @@ class Pages(Protocol):
 
     def publish(self, healthheartbeat: str, firing: Iterable[Alert], *, now_ms: int, ends_at_ms: int) -> None:
         """Everything that fires for one resource now."""
+
+    def standing(self, healthheartbeat: str, /) -> Collection[AlertKey]:
+        """The alerts of a resource that some sink may show, firing or not."""
 
 
 class TooManyError(Exception):
@@ -138,7 +141,7 @@ class Deadman:
         """Judge every resource once."""
         now = self._now()
         for state in tuple(self._states.values()):
-            if deadman.is_over(state, now_ms=now.mono_ms):
+            if deadman.is_over(state, now_ms=now.mono_ms) and not self._pages.standing(state.name):
                 self._forget(state, now)
             else:
                 self._judge(state, now)

@@ -175,9 +175,8 @@ class Sweeper:
     def _enrol(self) -> tuple[str, ...]:
         """Take the registry's bots for this resource's, between sweeps; returns the slugs that left."""
         watch, now = self.watch, self._world.now()
-        paged = {key.slug for key in watch.standing() if key.slug}
-        enrolment = watch.resource.enrol(watch.registry, paged=paged)
-        watch.resource.prune(watch.policy.window_ms, now, paged=paged)
+        enrolment = watch.resource.enrol(watch.registry)
+        watch.resource.prune(watch.policy.window_ms, now, paged={key.slug for key in watch.standing() if key.slug})
         self._world.metrics.register(self.key, {slug: bot.layer for slug, bot in watch.registry.bots.items()})
         if enrolment.removed:
             self._announcer.removed(enrolment.removed)
@@ -267,7 +266,7 @@ class Sweeper:
                 self._left_up = True
                 status = error.resource.get("status") or {}
                 self.watch.resource.keep_up(restore(self.key, status, slack_ms=0, now=self._world.now()))
-                self._pager.adopt(ending(self.key, status))
+                self._pager.adopt(ResourceLedger(name=self.key))  # what had ended is ended by the first whole reading
             raise
         self._writer.saw(reading.version, writes=writes)
         return reading
@@ -300,7 +299,10 @@ class Sweeper:
 
     def _waiting(self) -> None:
         """There is nothing to sweep by yet: what an earlier process left firing is kept up, and staleness pages."""
+        was_stale = AlertName.REGISTRY_STALE in self.watch.resource.firing
         self._note_staleness(self._world.now().mono_ms - self.began_ms)
+        if was_stale:
+            self.watch.resource.mark(AlertName.REGISTRY_STALE, firing=True)  # it is no fresher for our beginning
         self._pager.say()
 
     def _record(self, *, warning: bool, reason: str, message: str, action: str) -> None:

@@ -101,6 +101,8 @@ async def run(settings: Settings) -> int:
             if file is not None:
                 file.write(state())
             await pages.flush(FLUSH_S)
+            if file is not None:
+                file.write(state())  # without what was delivered meanwhile
             await end(tasks["pages"])
 
 

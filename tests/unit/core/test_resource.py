@@ -64,12 +64,11 @@ def test_so_many_that_left_are_remembered_as_there_may_be(monkeypatch: pytest.Mo
     assert set(made.departed) == {"b", "c"}
 
 
-@pytest.mark.parametrize(("fires", "paged"), [(True, ()), (False, ("a",)), (True, ("a",))])
-def test_a_bots_pages_keep_the_layer_that_they_began_with(paged: tuple[str, ...], *, fires: bool) -> None:
+def test_a_bots_pages_keep_the_layer_that_they_began_with() -> None:
     made = resource()
     made.enrol(registry(bot("a", layer="strategy"), bot("b", layer="strategy")))
-    made.put(down("a") if fires else ledger("a"))
-    made.enrol(registry(bot("a", layer="risk"), bot("b", layer="risk")), paged=paged)
+    made.put(down("a"))
+    made.enrol(registry(bot("a", layer="risk"), bot("b", layer="risk")))
     assert made.layers == {"a": "strategy", "b": "risk"}
     made.put(ledger("a"))
     made.enrol(registry(bot("a", layer="risk"), bot("b", layer="risk")))

@@ -15,6 +15,7 @@ from support.virtual_time import BORN_MS
 from support.watching import INTERVAL_S, SICK, cluster, watching
 
 DOWN_A = (str(AlertName.BOT_DOWN), "a")
+STALE = (str(AlertName.REGISTRY_STALE), None)
 
 
 def wall_ms() -> int:
@@ -24,14 +25,22 @@ def wall_ms() -> int:
 @contextlib.asynccontextmanager
 async def process(of: FakeCluster, sink: FakeSink) -> AsyncIterator[MadeWorld]:
     """One that pages `sink`, until it is killed."""
+    async with boarded(sink) as board:
+        world = await watching(of, board=board)
+        try:
+            yield world
+        finally:
+            await world.die()
+
+
+@contextlib.asynccontextmanager
+async def boarded(sink: FakeSink) -> AsyncIterator[PageBoard]:
     board = PageBoard([sink], runbook_base="https://runbook.example", wall_ms=wall_ms, timing=Timing(timeout_s=1))
     delivery = asyncio.create_task(board.run())
-    world = await watching(of, board=board)
     try:
-        yield world
+        yield board
     finally:
         delivery.cancel()
-        await world.die()
         await asyncio.wait([delivery])
 
 
@@ -161,3 +170,25 @@ async def test_an_end_is_not_told_of_a_bot_that_is_down_anew() -> None:
         await world.sweeps(1)
         await asyncio.sleep(1)
         assert sink.firing() == set()
+
+
+async def test_a_new_process_that_can_read_only_the_resource_keeps_up_what_fires_and_ends_nothing() -> None:
+    of, sink = one_miss_pages(), FakeSink()
+    of.answer("a", SICK)
+    async with process(of, sink) as world:
+        await world.sweeps(1)
+        world.denied = "endpointslices"
+        await asyncio.sleep(800)
+        assert sink.firing() == {DOWN_A, STALE}
+    async with boarded(sink) as board:
+        after = MadeWorld(of, holder="op-2", denied="endpointslices", board=board)
+        after.start()
+        await asyncio.sleep(1000)  # longer than a page lives that nobody repeats
+        assert sink.firing(wall_ms()) == {DOWN_A, STALE}
+        assert [word for _, word, _ in sink.said() if word == "resolved"] == []
+        after.denied = ""
+        of.answer("a", Verdict.healthy())
+        await after.sweeps(2)
+        await asyncio.sleep(1)
+        assert sink.firing(wall_ms()) == set()
+        await after.stop()

@@ -79,7 +79,7 @@ class Deliverer:
 
     def unended(self, healthheartbeat: str) -> frozenset[AlertKey]:
         """See `Memory.unended`."""
-        return self._memory.unended(healthheartbeat)
+        return self._memory.unended(healthheartbeat, wall_ms=self._wall_ms())
 
     def forget(self, concerns: Callable[[Page], bool]) -> None:
         """Tell nothing more about alerts that this concerns."""

@@ -91,7 +91,7 @@ class NotifyDesk:
             one.put(pages)
 
     def unended(self, healthheartbeat: str) -> frozenset[AlertKey]:
-        """The alerts of a resource whose end some address does not know, while others would still show them."""
+        """The alerts of a resource whose end some address does not know (`Memory.unended`)."""
         return frozenset().union(*(one.unended(healthheartbeat) for one in self._deliverers.values()))
 
     def forget(self, concerns: Callable[[Page], bool]) -> None:

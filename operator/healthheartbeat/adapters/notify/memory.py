@@ -15,6 +15,7 @@ from healthheartbeat.core.alerts import AlertKey
 
 MAX_OWED_ENDINGS: Final = 2000
 """Resolved pages kept for an address that does not take them; the firing ones are as many as there are alerts."""
+LEFT_TO_SUCCESSORS_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +82,17 @@ class Memory:
         self._words = {identity: word for identity, word in self._words.items() if not concerns(word.page)}
         self._inherited = {identity: page for identity, page in self._inherited.items() if not concerns(page)}
 
-    def unended(self, healthheartbeat: str) -> frozenset[AlertKey]:
-        """The alerts of a resource whose end the address does not know: nothing lapses there by itself."""
+    def unended(self, healthheartbeat: str, *, wall_ms: int) -> frozenset[AlertKey]:
+        """The alerts of a resource whose end the address does not know, for a day: nothing lapses there by itself, and
+        whoever goes on after this process tells every address of them.
+        """
         return frozenset(
             word.page.key
             for word in self._words.values()
-            if word.page.resolved and word.owed and word.page.key.healthheartbeat == healthheartbeat
+            if word.page.resolved
+            and word.owed
+            and word.page.ends_at_ms + LEFT_TO_SUCCESSORS_MS > wall_ms
+            and word.page.key.healthheartbeat == healthheartbeat
         )
 
     def owed(self) -> int:
