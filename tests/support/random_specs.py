@@ -64,7 +64,7 @@ SPECS = st.fixed_dictionaries(
         "killSwitch": st.fixed_dictionaries(
             {"configMap": st.fixed_dictionaries({"name": st.just("kill-switch")}, optional={"key": st.just("a.b_c-D")})}
         ),
-        "bots": st.lists(BOTS, max_size=4, unique_by=service_of),
+        "bots": st.lists(BOTS, max_size=4, unique_by=(lambda bot: bot["slug"], service_of)),
         "botSelector": st.fixed_dictionaries(
             {"matchLabels": st.dictionaries(LABEL_KEYS, LABEL_VALUES, min_size=1, max_size=4)}
         ),
