@@ -99,18 +99,18 @@ def writes(api: KubernetesApi, rounds: int) -> Iterator[Row]:
     """
     del rounds
     asyncio.run(lab.furnish(api.kubeconfig, [FLEET]))
-    began_s, idle = time.monotonic(), _updates(api, *LEASES)
+    began_s, idle = time.monotonic(), _updates(api, LEASES)
     time.sleep(IDLE_S)
     idle_s = time.monotonic() - began_s
-    others = [(now - then) / idle_s for now, then in zip(_updates(api, *LEASES), idle, strict=True)]
+    others = [each / idle_s for each in _since(api, LEASES, idle)]
     with lab.operator(api) as operator:
         operator.until(lambda: len(operator.reports) >= 5, timeout_s=60)
-        seen, statuses, leases = len(operator.reports), _updates(api, *STATUSES), _updates(api, *LEASES)
+        seen, statuses, leases = len(operator.reports), _updates(api, STATUSES), _updates(api, LEASES)
         began_s = time.monotonic()
         operator.until(lambda: len(operator.reports) >= seen + SWEEPS, timeout_s=3 * SWEEPS)
-        count, size = (now - then for now, then in zip(_updates(api, *STATUSES), statuses, strict=True))
+        count, size = _since(api, STATUSES, statuses)
         took_s = time.monotonic() - began_s
-        renewed = [now - then for now, then in zip(_updates(api, *LEASES), leases, strict=True)]
+        renewed = _since(api, LEASES, leases)
         swept = len(operator.reports) - seen
     renewals, renewal_bytes = (3600 * (each / took_s - other) for each, other in zip(renewed, others, strict=True))
     hourly_kib = size / count * 3600 / USUAL_INTERVAL_S / 1024
@@ -123,8 +123,15 @@ def writes(api: KubernetesApi, rounds: int) -> Iterator[Row]:
         yield Row(group=GROUP, what=what, unit=unit, values=[value], bar=bar)
 
 
-def _updates(api: KubernetesApi, group: str, resource: str) -> tuple[float, float]:
-    """How often objects of a kind were replaced at the API server, and by how many bytes in all."""
+def _since(api: KubernetesApi, kind: tuple[str, str], before: tuple[float, float]) -> tuple[float, float]:
+    """What `_updates` says of a kind now, less what it said before."""
+    count, size = _updates(api, kind)
+    return count - before[0], size - before[1]
+
+
+def _updates(api: KubernetesApi, kind: tuple[str, str]) -> tuple[float, float]:
+    """How often objects of a kind (group, plural) were replaced at the API server, and by how many bytes in all."""
+    group, resource = kind
     series = f'{{group="{group}",resource="{resource}",verb="update"}}'
     lines = dict(line.rsplit(" ", 1) for line in api.kubectl("get", "--raw", "/metrics").splitlines())
     count, size = (

@@ -17,6 +17,7 @@ from chaos.run import Fault, Run, certain, nth
 from harness.processes import tail
 
 FIRST, SECOND = 0, 1
+ELECTED = "--leader-elect"
 
 
 def at_writes(calls: Sequence[Call]) -> list[Fault]:
@@ -86,10 +87,7 @@ class Pair(Run):
         self.thawed.set()
 
     async def _live(self) -> None:
-        first = await self.start("--leader-elect")
-        while self.record.status is None and not self.record.struck:  # noqa: ASYNC110 - a look will do
-            await asyncio.sleep(0.02)
-        second = await self.start("--leader-elect")
+        first, second = await _two(self)
         gone = [asyncio.create_task(ended(life.pid)) for life in (first, second)]
         try:
             await asyncio.wait(gone, return_when=asyncio.FIRST_COMPLETED)
@@ -110,20 +108,17 @@ class Replicas(Run):
         return self.record.lives[process].ended_s is None
 
     async def _live(self) -> None:
-        lives = [await self.start("--leader-elect")]
-        while self.record.status is None and not self.record.struck:  # noqa: ASYNC110 - a look will do
-            await asyncio.sleep(0.02)
-        lives.append(await self.start("--leader-elect"))
         async with asyncio.TaskGroup() as places:
-            for life in lives:
-                places.create_task(self._keep(life))
+            for life in await _two(self):
+                places.create_task(self.keep(life, ELECTED))
 
-    async def _keep(self, life: Life) -> None:
-        while True:
-            await ended(life.pid)
-            if life.ended_s is None:
-                raise AssertionError(f"operator {life.number} of {self.fault.name} ended by itself: {tail(life.log)}")
-            life = await self.start("--leader-elect")
+
+async def _two(run: Run) -> tuple[Life, Life]:
+    """Two operators, of which the second starts when the first has swept, or was struck."""
+    first = await run.start(ELECTED)
+    while run.record.status is None and not run.record.struck:  # noqa: ASYNC110 - a look will do
+        await asyncio.sleep(0.02)
+    return first, await run.start(ELECTED)
 
 
 def acts_after_waking(record: Record) -> Iterator[str]:

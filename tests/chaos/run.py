@@ -246,12 +246,16 @@ class Run:
         return holds
 
     async def _live(self) -> None:
-        """Keep one operator running, as a Deployment would."""
+        """The operators of the run, as a Deployment would have them."""
+        await self.keep(await self.start())
+
+    async def keep(self, life: Life, *flags: str) -> None:
+        """Let one operator run, and start another whenever it was killed."""
         while True:
-            life = await self.start()
             await ended(life.pid)
             if life.ended_s is None:
                 raise AssertionError(f"operator {life.number} of {self.fault.name} ended by itself: {tail(life.log)}")
+            life = await self.start(*flags)
 
     def _strike(self, call: Call) -> Strike | None:
         if self.record.struck or self.ending or self.fault.strike is None or not self.fault.hits(call):

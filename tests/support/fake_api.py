@@ -37,6 +37,8 @@ class Request:
 
 
 TOKEN = "t0ken"
+AWAY = "http://127.0.0.1:9"
+"""Where nothing listens."""
 
 Handler = Callable[[Request, asyncio.StreamWriter], Awaitable[bool]]
 """Answers one request; False: the connection ends."""

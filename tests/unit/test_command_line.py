@@ -8,18 +8,9 @@ from pathlib import Path
 import pytest
 
 from healthheartbeat import __version__
+from support.fake_api import AWAY, write_kubeconfig
 
 PROGRAM = [sys.executable, "-m", "healthheartbeat.cli.main"]
-
-
-AWAY = """\
-apiVersion: v1
-kind: Config
-current-context: away
-clusters: [{name: away, cluster: {server: "http://127.0.0.1:9"}}]
-contexts: [{name: away, context: {cluster: away, user: nobody}}]
-users: [{name: nobody, user: {}}]
-"""
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -72,7 +63,7 @@ def test_a_port_that_another_has_is_said_with_what_to_do(command: str, tmp_path:
     secret = tmp_path / "secret"
     secret.write_text("a-secret-of-thirty-two-characters")
     kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.write_text(AWAY)
+    write_kubeconfig(kubeconfig, AWAY)
     flags = {"operator": ["--namespace", "a"], "watchdog": ["--watchdog-secret-file", str(secret), "--namespace", "a"]}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

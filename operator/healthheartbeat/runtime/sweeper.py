@@ -248,14 +248,15 @@ class Sweeper:
         self._kill_switch = active
 
     def _note_staleness(self, age_ms: int) -> None:
-        """Decision 23: said when the registry goes stale, paged about when it stays so."""
+        """Decision 23: said when the registry goes stale, paged about when it stays so, until it has been read."""
         world, resource = self._world, self.watch.resource
         stale = age_ms > world.stale_after_ms
         self.watch.failure = self._reader.failure
         if stale != self.watch.stale:
             self.watch.stale = stale
             self._announcer.stale(stale=stale, why=self._reader.failure)
-        resource.mark(AlertName.REGISTRY_STALE, firing=age_ms > world.page_after_ms)
+        left_stale = self._cold and AlertName.REGISTRY_STALE in resource.firing  # no fresher for our beginning
+        resource.mark(AlertName.REGISTRY_STALE, firing=left_stale or age_ms > world.page_after_ms)
 
     async def _read(self, last: Any) -> Reading:
         writes = self._writer.writes
@@ -299,10 +300,7 @@ class Sweeper:
 
     def _waiting(self) -> None:
         """There is nothing to sweep by yet: what an earlier process left firing is kept up, and staleness pages."""
-        was_stale = AlertName.REGISTRY_STALE in self.watch.resource.firing
         self._note_staleness(self._world.now().mono_ms - self.began_ms)
-        if was_stale:
-            self.watch.resource.mark(AlertName.REGISTRY_STALE, firing=True)  # it is no fresher for our beginning
         self._pager.say()
 
     def _record(self, *, warning: bool, reason: str, message: str, action: str) -> None:

@@ -2,7 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from email.utils import formatdate
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -10,6 +13,7 @@ from healthheartbeat.adapters.kube.kinds import PODS
 from healthheartbeat.adapters.kube.pods import STUCK_SLACK_MS, get_pods, list_pods
 from healthheartbeat.api import times
 from healthheartbeat.runtime.clock import system_clock
+from healthheartbeat.runtime.reading import Reading
 from healthheartbeat.runtime.source import Source
 from support.fake_api import FakeApi, Request, reply
 from support.objects import NAMESPACE, endpoint, endpoint_slice, resource, service
@@ -17,6 +21,27 @@ from support.objects import NAMESPACE, endpoint, endpoint_slice, resource, servi
 
 def dated(ahead_s: float) -> str:
     return f"Date: {formatdate(time.time() + ahead_s, usegmt=True)}\r\n"
+
+
+async def read(
+    api: FakeApi, *endpoints: dict[str, Any], ahead_s: float, pods: Mapping[str, dict[str, Any]] = MappingProxyType({})
+) -> Reading:
+    """A resource with one bot, behind whose Service are these, from an API server whose clock is so far ahead."""
+    bodies = {
+        "healthheartbeats/production": resource(bots=[{"slug": "a"}]),
+        "healthheartbeats": {"items": []},
+        "services": {"items": [service("a")]},
+        "endpointslices": {"items": [endpoint_slice("a", *endpoints)]},
+        **{f"pods/{name}": pod for name, pod in pods.items()},
+    }
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> bool:
+        body = bodies[request.path.partition(f"/namespaces/{NAMESPACE}/")[2]]
+        return await reply(200, body, headers=dated(ahead_s))(request, writer)
+
+    api.default = answer
+    async with api.client() as client:
+        return await Source(client, now=system_clock).read(NAMESPACE, "production", None)
 
 
 @pytest.mark.parametrize(
@@ -29,20 +54,7 @@ def dated(ahead_s: float) -> str:
     ],
 )
 async def test_clocks_that_are_far_apart_are_said(api: FakeApi, ahead_s: float, words: str) -> None:
-    bodies = {
-        "healthheartbeats/production": resource(bots=[{"slug": "a"}]),
-        "healthheartbeats": {"items": []},
-        "services": {"items": [service("a")]},
-        "endpointslices": {"items": [endpoint_slice("a", endpoint("p1", "10.0.0.1"))]},
-    }
-
-    async def answer(request: Request, writer: asyncio.StreamWriter) -> bool:
-        body = bodies[request.path.partition(f"/namespaces/{NAMESPACE}/")[2]]
-        return await reply(200, body, headers=dated(ahead_s))(request, writer)
-
-    api.default = answer
-    async with api.client() as client:
-        reading = await Source(client, now=system_clock).read(NAMESPACE, "production", None)
+    reading = await read(api, endpoint("p1", "10.0.0.1"), ahead_s=ahead_s)
     told = [note.partition(":")[0] for note in reading.notes]
     assert len(told) == bool(words)
     # A Date has whole seconds, and one may have passed.
@@ -88,21 +100,7 @@ async def test_how_old_a_pod_is_is_counted_by_the_api_servers_clock(api: FakeApi
 @pytest.mark.parametrize("ahead_s", [3600, -3600])
 async def test_so_is_that_of_one_that_is_not_ready_beside_one_that_is(api: FakeApi, ahead_s: float) -> None:
     created = times.format_s(round((time.time() + ahead_s - 10) * 1000))
-    bodies = {
-        "healthheartbeats/production": resource(bots=[{"slug": "a"}]),
-        "healthheartbeats": {"items": []},
-        "services": {"items": [service("a")]},
-        "endpointslices": {
-            "items": [endpoint_slice("a", endpoint("p1", "10.0.0.1"), endpoint("p2", "10.0.0.2", ready=False))]
-        },
-        "pods/p2": {"metadata": {"name": "p2", "uid": "uid-p2", "creationTimestamp": created}},
-    }
-
-    async def answer(request: Request, writer: asyncio.StreamWriter) -> bool:
-        body = bodies[request.path.partition(f"/namespaces/{NAMESPACE}/")[2]]
-        return await reply(200, body, headers=dated(ahead_s))(request, writer)
-
-    api.default = answer
-    async with api.client() as client:
-        reading = await Source(client, now=system_clock).read(NAMESPACE, "production", None)
+    pod = {"metadata": {"name": "p2", "uid": "uid-p2", "creationTimestamp": created}}
+    endpoints = (endpoint("p1", "10.0.0.1"), endpoint("p2", "10.0.0.2", ready=False))
+    reading = await read(api, *endpoints, ahead_s=ahead_s, pods={"p2": pod})
     assert [pod.name for pod in reading.registry.bots["a"].pods] == ["p1"]

@@ -10,15 +10,7 @@ from healthheartbeat.adapters import allocator
 from healthheartbeat.runtime import process
 from healthheartbeat.runtime.process import Settings
 from healthheartbeat.runtime.witnesses import Witnesses
-
-KUBECONFIG = """\
-apiVersion: v1
-kind: Config
-current-context: away
-clusters: [{name: away, cluster: {server: "http://127.0.0.1:9"}}]
-contexts: [{name: away, context: {cluster: away, user: nobody}}]
-users: [{name: nobody, user: {}}]
-"""
+from support.fake_api import AWAY, write_kubeconfig
 
 
 @pytest.fixture
@@ -37,7 +29,7 @@ def good_byes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def settings(tmp_path: Path) -> Settings:
     """Of a process whose API server is away."""
     path = tmp_path / "kubeconfig"
-    path.write_text(KUBECONFIG)
+    write_kubeconfig(path, AWAY)
     return Settings(kubeconfig=path, bind="127.0.0.1", port=0)
 
 

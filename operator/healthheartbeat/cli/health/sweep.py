@@ -28,7 +28,7 @@ def sweep(
         bool, typer.Option("--all-namespaces", "-A", help="Every HealthHeartbeat of every namespace.")
     ] = False,
 ) -> None:
-    """Ask for one sweep now. It begins at once, but a third of the interval after the one before, 10 s at most.
+    """Ask for one sweep now. It begins at once, but a third of the interval (10 s at most) after the last.
 
     Exit code 0: asked. 2: could not be asked.
     """
