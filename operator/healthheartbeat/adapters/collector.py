@@ -9,6 +9,7 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()  # what is loaded by now stays: it need not be looked at again by every full collection
-    # kopf leaves each event behind in a circle, status and all: a young collection of so many objects takes 1 or 2 ms.
-    # The middle ones are few: what they find alive, such as the event that somebody still holds, waits for a full one.
-    gc.set_threshold(5_000, 20, 40)
+    # Each looks at all that came since the last of its kind, at a microsecond an object: few at a time. A young one may
+    # find several times its threshold, as what is freed meanwhile is taken off. kopf leaves each event behind in a
+    # circle, status and all; what a middle one finds still held waits for a full one, and those are rare.
+    gc.set_threshold(1_000, 4, 1_000)

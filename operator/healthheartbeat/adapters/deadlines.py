@@ -10,8 +10,10 @@ from typing import Final, Protocol
 
 EARLY_S: Final = 0.001
 """A loop's timers go by whole milliseconds; what is due this soon is due."""
+MOST_DUE: Final = 8
+"""Called in one turn of the loop: what comes of each, a bot judged and three lines said, follows in the same turn."""
 TURN_S: Final = 0.003
-"""After so long a turn ends, and whoever else is due has the next one."""
+"""After so long a turn ends all the same, and whoever else is due has the next one."""
 
 
 class Timed(Protocol):
@@ -48,7 +50,9 @@ class Deadlines:
         now_s = time.monotonic()
         over_s, early_s = now_s + TURN_S, min(EARLY_S, timeout_s / 10)
         try:
-            while queue and now_s < over_s:
+            for _ in range(MOST_DUE):
+                if not queue or now_s >= over_s:
+                    break
                 timed, due_s = next(iter(queue.items()))
                 if due_s > now_s + early_s:
                     break

@@ -24,14 +24,17 @@ def plain(value: Any, depth: int = 0) -> Any:
 
     Odd values become text, NaN and infinities null; what is long is cut, and what is deep is named by its type only.
     """
-    if type(value) is str and len(value) <= MAX_TEXT_CHARS:  # most of what is logged: a report has thousands
+    kind = type(value)  # most of what is logged is told by it at once: a report has thousands
+    if kind is str and len(value) <= MAX_TEXT_CHARS:
+        return value
+    if kind is int and -MAX_INTEGER < value < MAX_INTEGER:
         return value
     try:
         match value:
             case None | bool():
                 return value
             case Enum():
-                return plain(value.value, depth)
+                return plain(value._value_, depth)  # `value` is looked up in three steps
             case str() | int() | float() | bytes() | bytearray() | date():
                 return _scalar(value)
             # The concrete ones first: asking an abstract class takes far longer.

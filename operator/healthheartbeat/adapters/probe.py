@@ -7,6 +7,7 @@ the kernel already holds must count, however late our loop came to look. No name
 
 import asyncio
 import errno
+import math
 import os
 import socket
 import struct
@@ -36,6 +37,8 @@ _OUR_OWN: Final = frozenset(
 )
 """Failures that say nothing of the bot (decision 3). An unreachable network is none: connectivity loss is a miss."""
 
+STEP_S: Final = 0.05
+"""Deadlines are put off by whole steps: those of one moment stay together, to be taken a few in a turn of the loop."""
 _RECEIVE_BYTES: Final = 16 * 1024
 """Read at once, so that no bot keeps the loop: in chunks of one byte they take it two milliseconds."""
 _RESET_AT_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER, 0 s: nothing of an abandoned connection stays behind
@@ -94,6 +97,7 @@ class _Exchange:
     """One connection from its first packet to its last. Callbacks on the loop, no task."""
 
     __slots__ = (
+        "_deadline_s",
         "_longest_standstill_s",
         "_loop",
         "_prolonged",
@@ -103,7 +107,6 @@ class _Exchange:
         "_socket",
         "_target",
         "_timeout_s",
-        "_timer",
         "_waiting_to_write",
         "verdict",
     )
@@ -120,7 +123,7 @@ class _Exchange:
         self._socket: socket.SocketType | None = None
         self._shared: ProbeLoop  # there when there is a socket
         self._waiting_to_write = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadline_s = timeout_s
         self._longest_standstill_s = 0.0
         self._prolonged = False
 
@@ -138,7 +141,7 @@ class _Exchange:
         if code not in (0, errno.EINPROGRESS):
             self._fail(OSError(code, os.strerror(code)))
             return
-        shared.deadlines.add(self, self._timeout_s, self._loop)
+        shared.deadlines.add(self, self._deadline_s, self._loop)
         shared.standstill.add(self, self._loop)
         self._guarded(self._send)
 
@@ -150,10 +153,8 @@ class _Exchange:
         if self._socket is None:
             return
         shared = self._shared
-        shared.deadlines.discard(self, self._timeout_s)
+        shared.deadlines.discard(self, self._deadline_s)
         shared.standstill.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
         shared.readiness.discard(self._socket.fileno())
         if not well:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
@@ -175,16 +176,20 @@ class _Exchange:
         if self.verdict.done():
             return
         if more:
-            self._timer = self._loop.call_later(0, self.overdue)
+            self._prolong(0.0)
             return
         stood_still_s = self._longest_standstill_s
         if excuses(stood_still_s, timeout_s=self._timeout_s):
             self._settle(Verdict.unknown(f"our own event loop stood still for {stood_still_s:.1f} s"))
         elif stood_still_s > NOTABLE_S and not self._prolonged:
             self._prolonged = True
-            self._timer = self._loop.call_later(stood_still_s, self.overdue)
+            self._prolong(math.ceil(stood_still_s / STEP_S) * STEP_S)
         else:
             self._settle(Verdict.miss(MissReason.TIMEOUT, self._timeout_words()))
+
+    def _prolong(self, seconds: float) -> None:
+        self._deadline_s = seconds
+        self._shared.deadlines.add(self, seconds, self._loop)
 
     def _settle(self, verdict: Verdict) -> None:
         if not self.verdict.done():

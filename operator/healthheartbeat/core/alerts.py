@@ -4,7 +4,7 @@ Nothing is decided here: which alerts fire is in the ledgers (decisions 3, 10, 1
 for the on-call person.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -124,15 +124,25 @@ def firing(
         _alert(name, resource, description=_resource_words(name, resource, policy, storm_slugs, registry_age_ms))
         for name in sorted(resource.firing)
     ]
-    bots: list[Alert] = []
-    for slug in sorted(slug for slug, ledger in resource.bots.items() if ledger.firing):
+    paged = sorted(slug for slug, ledger in resource.bots.items() if ledger.firing)
+    return (*own, *of_bots(paged, resource, policy, before=before))
+
+
+def of_bots(
+    slugs: Iterable[str],
+    resource: ResourceLedger,
+    policy: Policy,
+    *,
+    before: Mapping[tuple[str, AlertName], Alert] = MappingProxyType({}),
+) -> Iterator[Alert]:
+    """What fires for these bots of `resource`, as in `firing`."""
+    for slug in slugs:
         ledger, layer = resource.bots[slug], resource.layers.get(slug) or None
         for name in sorted(ledger.firing):
             made = before.get((slug, name))
             if made is None or made.ledger is not ledger or made.layer != layer:
                 made = _alert(name, resource, ledger=ledger, description=_bot_words(name, ledger, policy))
-            bots.append(made)
-    return (*own, *bots)
+            yield made
 
 
 def listed(slugs: Sequence[str]) -> str:
@@ -170,10 +180,10 @@ def _bot_words(name: AlertName, ledger: BotLedger, policy: Policy) -> str:
             )
         case _:
             heads = f"{ledger.slug} has missed {_times(ledger.miss_count)} in a row (threshold {policy.threshold})"
-    why = ", ".join(word for word in (ledger.reason and str(ledger.reason), ledger.message) if word)
+    why = _joined(", ", ledger.reason, ledger.message)
     seen = "never seen healthy" if ledger.last_seen_ms is None else f"last seen {format_s(ledger.last_seen_ms)}"
-    done = ": ".join(word for word in (ledger.action and str(ledger.action), ledger.action_reason) if word)
-    return "; ".join(part for part in (heads, why, seen, f"action {done}" if done else "") if part)
+    done = _joined(": ", ledger.action, ledger.action_reason)
+    return _joined("; ", heads, why, seen, f"action {done}" if done else "")
 
 
 def _resource_words(
@@ -197,6 +207,10 @@ def _resource_words(
             )
         case _:
             return f"{resource.name}: {ALERTS[name].meaning}"
+
+
+def _joined(between: str, *parts: str | None) -> str:
+    return between.join([part for part in parts if part])
 
 
 def _times(misses: int) -> str:

@@ -126,8 +126,9 @@ class ResourceLedger:
         for slug in [*self.departed][: max(0, len(self.departed) - MAX_BOTS)]:
             del self.departed[slug]
         for slug in added:
-            returned = self.departed.pop(slug, BotLedger(slug=slug))
-            self.put(replace(returned, spending=self.former.pop(slug, Spending())))
+            returned = self.departed.pop(slug, None) or BotLedger(slug=slug)
+            spent = self.former.pop(slug, None)
+            self.put(replace(returned, spending=spent) if spent else returned)
         for slug, bot in registry.bots.items():
             if slug not in self.layers or not self.bots[slug].firing:
                 self.layers[slug] = bot.layer

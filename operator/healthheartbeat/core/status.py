@@ -23,6 +23,7 @@ BOT_ALERTS = frozenset(
     {AlertName.BOT_DOWN, AlertName.RESTART_BUDGET_EXHAUSTED, AlertName.BOT_UNKNOWN, AlertName.RESTART_STUCK}
 )
 
+_ALERT_NAMES = {str(name): name for name in AlertName}
 TELL_OF_RESTARTS = frozenset({"restartTimes", "pendingRestart"})
 """The fields of an entry that tell of restarts."""
 
@@ -59,7 +60,7 @@ def bot_entry(
         entry["restartPausedUntil"] = ENDLESS if pause.until_ms is None else format_ms(pause.until_ms)
     if ledger.firing:
         entry["firing"] = sorted(ledger.firing)
-    if ending := frozenset(standing) - ledger.firing:
+    if standing and (ending := frozenset(standing) - ledger.firing):
         entry["ending"] = sorted(ending)
     return entry
 
@@ -154,15 +155,15 @@ def restore(name: str, status: Mapping[str, Any], *, slack_ms: int, now: Now) ->
     """
     resource = ResourceLedger(name=name)
     spendings: dict[str, Spending] = {}
-    for slug, entry in entries(status):
+    bots = [*_named(status.get("bots"))]
+    for slug, entry in (*bots, *_named(status.get("formerBots"))):
         spent = restored_spending(entry, slack_ms=slack_ms, now=now)
         spendings[slug] = spendings[slug].joined(spent) if slug in spendings else spent
         resource.layers.setdefault(slug, str(entry.get("layer") or ""))
     last_sweep_ms = _instant(status.get("lastSweepTime"))
-    for entry in _mappings(status.get("bots")):
-        if named := _slug(entry):
-            resource.put(_restored_bot(named, entry, last_sweep_ms, spending=spendings[named]))
-            resource.layers[named] = str(entry.get("layer") or "")
+    for slug, entry in bots:
+        resource.put(_restored_bot(slug, entry, last_sweep_ms, spending=spendings[slug]))
+        resource.layers[slug] = str(entry.get("layer") or "")
     resource.former = {slug: spent for slug, spent in spendings.items() if slug not in resource.bots}
     resource.firing = _alert_names(status.get("firing")) - BOT_ALERTS
     return resource
@@ -186,9 +187,7 @@ def entries(
     `telling`: only entries with any of these fields.
     """
     for field in ("bots", "formerBots"):
-        for entry in _mappings(status.get(field)):
-            if (telling is None or not telling.isdisjoint(entry)) and (slug := _slug(entry)):
-                yield slug, entry
+        yield from _named(status.get(field), telling=telling)
 
 
 def _restored_bot(slug: str, entry: Mapping[str, Any], last_sweep_ms: int | None, *, spending: Spending) -> BotLedger:
@@ -209,6 +208,8 @@ def restored_spending(entry: Mapping[str, Any], *, slack_ms: int, now: Now, know
 
     `known`: keys of attempts that are not looked at, since their outcome is known.
     """
+    if TELL_OF_RESTARTS.isdisjoint(entry):
+        return Spending()
     times = entry.get("restartTimes")
     stamps = tuple(
         wall_ms for wall_ms in map(_instant, times if isinstance(times, list) else []) if wall_ms is not None
@@ -219,6 +220,12 @@ def restored_spending(entry: Mapping[str, Any], *, slack_ms: int, now: Now, know
         written = _instant(pending.get("time"))
         unanswered = now.wall_ms if written is None else written
     return restored(stamps, unanswered_wall_ms=unanswered, slack_ms=slack_ms, now=now)
+
+
+def _named(value: object, *, telling: frozenset[str] | None = None) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    for entry in _mappings(value):
+        if (telling is None or not telling.isdisjoint(entry)) and (slug := _slug(entry)):
+            yield slug, entry
 
 
 def _slug(entry: Mapping[str, Any]) -> str:
@@ -232,9 +239,8 @@ def _mappings(value: object) -> Iterable[Mapping[str, Any]]:
 
 
 def _alert_names(value: object) -> set[AlertName]:
-    known = {str(name): name for name in AlertName}
     names = value if isinstance(value, list) else ()
-    return {known[name] for name in names if isinstance(name, str) and name in known}
+    return {_ALERT_NAMES[name] for name in names if isinstance(name, str) and name in _ALERT_NAMES}
 
 
 def _instant(value: object) -> int | None:

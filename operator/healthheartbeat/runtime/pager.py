@@ -1,6 +1,7 @@
 """Handing one resource's alerts over to the sinks: at once when something begins or ends, and with every sweep."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Final
 
 from healthheartbeat.api.codes import AlertName
@@ -14,6 +15,10 @@ from healthheartbeat.runtime.world import World
 
 DELAY_S = 0.02
 """Bots that go down in one moment are paged about in one request."""
+WORDED_AT_ONCE: Final = 250
+"""Bots whose alerts are put into words in one turn of the loop: four milliseconds."""
+DELAY_PER_PAGE_S: Final = 0.0002
+"""Ten times what each page that stands already takes to be said again."""
 ENDED_BY_AN_ANSWER: Final = frozenset({AlertName.BOT_DOWN, AlertName.RESTART_BUDGET_EXHAUSTED})
 
 
@@ -23,12 +28,12 @@ class Pager:
     def __init__(self, watch: Watch, world: World) -> None:
         self._watch = watch
         self._world = world
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._ended: dict[AlertKey, Alert] = {}
         self._worded: dict[tuple[str, AlertName], Alert] = {}
         self._worded_by: Policy | None = None
 
-    def adopt(self, ending: ResourceLedger) -> None:
+    async def adopt(self, ending: ResourceLedger) -> None:
         """Take over what an earlier process left firing, by the status just read; and `ending`, which it had ended.
 
         That is said again once the bot has answered us as well: it may be down anew, and paged about, without that the
@@ -36,16 +41,24 @@ class Pager:
         """
         watch = self._watch
         self._ended = {alert.key: alert for alert in alerts.firing(ending, watch.policy)}
-        self._adopt(alerts.firing(watch.resource, watch.policy))
+        await asyncio.sleep(0)
+        firing = alerts.firing(watch.resource, watch.policy)
+        await asyncio.sleep(0)
+        self._adopt(firing)
 
     def standing(self) -> frozenset[AlertKey]:
         """The alerts that some sink may show, firing or not."""
         return self._world.pages.standing(self._watch.resource.name) | self._ended.keys()
 
     def soon(self) -> None:
-        """Something began or ended: say so within moments."""
+        """Something began or ended: say so within moments.
+
+        All that fires is said each time. Where that is much it is said less often, lest a fleet that goes down bot by
+        bot takes the loop for as many times all of it.
+        """
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(DELAY_S, self.say)
+            delay_s = max(DELAY_S, DELAY_PER_PAGE_S * len(self._worded))
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._say_soon)
 
     async def say_by_turns(self) -> None:
         """`say`, but the words have a turn of the loop to themselves, and what was to be said soon waits for them.
@@ -53,12 +66,19 @@ class Pager:
         It is said whatever ends the caller meanwhile: of a storm nobody else would tell.
         """
         self._cancel()
+        resource = self._watch.resource
+        paged = [slug for slug, ledger in resource.bots.items() if ledger.firing]
         try:
-            await asyncio.sleep(0)
-            self._word()
+            for first in range(0, len(paged), WORDED_AT_ONCE):
+                await asyncio.sleep(0)
+                self._word_ahead(paged[first : first + WORDED_AT_ONCE])
             await asyncio.sleep(0)
         finally:
             self.say()
+
+    def _say_soon(self) -> None:
+        self._word()
+        self._timer = asyncio.get_running_loop().call_soon(self.say)  # a turn of its own
 
     def say(self) -> None:
         """Say everything that fires now."""
@@ -75,6 +95,14 @@ class Pager:
             may_resolve=watch.leads(),
         )
         watch.paging_notes = (*self._world.pages.problems(), *self._world.notes())
+
+    def _word_ahead(self, slugs: Iterable[str]) -> None:
+        """What fires for these bots, for the next `_word`."""
+        policy = self._watch.policy
+        if policy != self._worded_by:
+            self._worded, self._worded_by = {}, policy
+        for alert in alerts.of_bots(slugs, self._watch.resource, policy, before=self._worded):
+            self._worded[alert.slug or "", alert.name] = alert
 
     def _word(self) -> tuple[Alert, ...]:
         """Everything that fires now, in words; those about a bot are kept until something is known of it anew."""

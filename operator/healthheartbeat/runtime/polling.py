@@ -11,8 +11,8 @@ import structlog
 from healthheartbeat.core.registry import Bot, Pod
 from healthheartbeat.core.verdict import Verdict
 
-AT_ONCE: Final = 16
-"""Polls begun, or bots judged, in one turn of the loop: a millisecond or two."""
+AT_ONCE: Final = 8
+"""Polls begun, or bots judged, in one turn of the loop: a millisecond or two, and five of bots that refuse."""
 SLOT_S: Final = 0.05
 """Spread polls begin together as many as this has room for: waking up for each alone costs two thirds more."""
 

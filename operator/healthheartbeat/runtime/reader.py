@@ -41,7 +41,7 @@ class Reader:
         self,
         *,
         read: Callable[[Config | None], Awaitable[Reading]],
-        took: Callable[[Reading], None],
+        took: Callable[[Reading], Awaitable[None]],
         told: Callable[[str], None],
         waiting: Callable[[], None],
         now: Callable[[], Now],
@@ -111,7 +111,7 @@ class Reader:
     async def _attempt(self) -> None:
         try:
             reading = await self._read(self._config)
-            self._took(reading)
+            await self._took(reading)
         except NotFound as error:
             self._gone = error
         except ApiError as error:

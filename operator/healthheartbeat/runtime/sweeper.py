@@ -199,6 +199,7 @@ class Sweeper:
 
     async def _close(self, sweep: Sweep, *, polled_at: Now, spread_ms: int, overrun: bool) -> None:
         """Make the report and what follows from it: a turn of the loop each, a thousand bots may be down."""
+        await asyncio.sleep(0)
         world, watch, now = self._world, self.watch, self._world.now()
         resource, policy = watch.resource, sweep.policy
         age_ms = sweep.registry.age_ms(sweep.start.mono_ms)
@@ -267,12 +268,13 @@ class Sweeper:
                 self._left_up = True
                 status = error.resource.get("status") or {}
                 self.watch.resource.keep_up(restore(self.key, status, slack_ms=0, now=self._world.now()))
-                self._pager.adopt(ResourceLedger(name=self.key))  # what had ended is ended by the first whole reading
+                # What had ended is ended by the first whole reading.
+                await self._pager.adopt(ResourceLedger(name=self.key))
             raise
         self._writer.saw(reading.version, writes=writes)
         return reading
 
-    def _took(self, reading: Reading) -> None:
+    async def _took(self, reading: Reading) -> None:
         """Go by a new reading at once; who is registered changes between sweeps only."""
         world, watch = self._world, self.watch
         refusal_before = watch.reading.refusal if watch.reading else None
@@ -282,10 +284,12 @@ class Sweeper:
             self._writer.save()
         now = world.now()
         slack_ms = late_delete_ms(watch.policy.interval_ms, world.call_timeout_ms)
-        if self._cold:
-            watch.resource.take_over(restore(self.key, reading.status, slack_ms=slack_ms, now=now))
+        if self._cold:  # a turn of the loop each: a thousand bots may have been left down
+            left = restore(self.key, reading.status, slack_ms=slack_ms, now=now)
+            await asyncio.sleep(0)
+            watch.resource.take_over(left)
             watch.adopt_conditions(reading.status)
-            self._pager.adopt(ending(self.key, reading.status))
+            await self._pager.adopt(ending(self.key, reading.status))
             self._writer.save()  # no gate is left open by what an earlier process saw (decision 8)
             self._cold = False
         elif gained := adopt(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from healthheartbeat.adapters.deadlines import TURN_S, Deadlines
+from healthheartbeat.adapters.deadlines import MOST_DUE, TURN_S, Deadlines
 
 Run = Callable[[Any], Any]
 
@@ -91,6 +91,23 @@ def test_a_turn_of_the_loop_is_short_however_many_are_due(run: Run) -> None:
         return turns
 
     assert run(story()) >= 4
+
+
+def test_few_are_told_in_one_turn_of_the_loop_since_more_follows_from_each(run: Run) -> None:
+    """What their waiters do with it comes in the same turn, and is no part of what a turn here takes."""
+
+    async def story() -> int:
+        loop, deadlines, most, before = asyncio.get_running_loop(), Deadlines(), 0, 0
+        workers = [Worker() for _ in range(3 * MOST_DUE)]
+        for worker in workers:
+            deadlines.add(worker, 0.01, loop)
+        while not workers[-1].told:
+            await asyncio.sleep(0)
+            told = sum(bool(worker.told) for worker in workers)
+            most, before = max(most, told - before), told
+        return most
+
+    assert run(story()) == MOST_DUE
 
 
 def test_a_fault_of_one_leaves_the_others_their_deadlines() -> None:
