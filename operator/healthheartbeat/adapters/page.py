@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from healthheartbeat.core.alerts import AlertKey
@@ -27,11 +27,12 @@ class Page:
     ends_at_ms: int
     lapses_at_ms: int
     resolved: bool = False
+    identity: Identity = field(default=(), repr=False, compare=False)
+    """Its labels as a key, which each sink looks it up by; made of them where it is not given."""
 
-    @property
-    def identity(self) -> Identity:
-        """Its labels as a key."""
-        return tuple(sorted(self.labels.items()))
+    def __post_init__(self) -> None:
+        if not self.identity:
+            object.__setattr__(self, "identity", tuple(sorted(self.labels.items())))
 
 
 def wall_ms() -> int:

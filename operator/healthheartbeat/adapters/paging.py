@@ -187,6 +187,7 @@ class PageBoard:
             starts_at_ms=min(now_ms, before.starts_at_ms) if before else now_ms,
             ends_at_ms=ends_at_ms,
             lapses_at_ms=ends_at_ms,
+            identity=before.identity if before else (),
         )
 
 

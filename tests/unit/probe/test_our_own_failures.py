@@ -8,12 +8,14 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import pytest
 
 from healthheartbeat.adapters import standstill
 from healthheartbeat.adapters.answer import AnswerReader
+from healthheartbeat.adapters.deadlines import MOST_DUE
 from healthheartbeat.adapters.probe import Target, probe
 from healthheartbeat.adapters.probe_loop import ProbeLoop
 from healthheartbeat.adapters.standstill import StandstillWatch, excuses
@@ -170,3 +172,22 @@ def test_the_watch_rests_when_nobody_is_watched(run: Run) -> None:
             return watch.lateness_s()
 
         assert run(poll_and_look()) == 0.0
+
+
+def test_deadlines_that_were_put_off_together_pass_a_few_at_a_time(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is put off by what it saw of the standstill, which differs from one to the next."""
+    late = count(1)
+    monkeypatch.setattr(StandstillWatch, "lateness_s", lambda _: 0.01 + next(late) / 10_000)
+
+    async def most_at_once(port: int) -> int:
+        polls = [asyncio.create_task(poll(port, timeout_s=0.3)) for _ in range(3 * MOST_DUE)]
+        most = before = 0
+        while before < len(polls):
+            await asyncio.sleep(0)
+            done = sum(task.done() for task in polls)
+            most, before = max(most, done - before), done
+        assert {task.result().reason for task in polls} == {MissReason.TIMEOUT}
+        return most
+
+    with HostileServer("silence", slug="s") as server:
+        assert run(most_at_once(server.port)) <= MOST_DUE

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from healthheartbeat.api.codes import AlertName
 from healthheartbeat.api.report import OperationsReport
 from healthheartbeat.core.alerts import Alert
-from healthheartbeat.runtime.pager import Pager
+from healthheartbeat.runtime.pager import DELAY_PER_PAGE_S, DELAY_S, Pager
 from support.made_world import MadePages, MadeWorld
 from support.watching import INTERVAL_S, SICK, cluster, watching
 
@@ -83,6 +83,31 @@ async def test_others_have_their_turn_between_a_report_its_words_and_its_pages()
     assert [alert.slug for alert in pages.said[said]] == ["a"]
     assert pages.said_at[said] == 1  # one after the turn that made the words, two after the report's
     await counted
+    await world.stop()
+
+
+async def test_the_more_is_said_each_time_the_less_often_it_is_said() -> None:
+    """A fleet that goes down bot by bot would else be said as many times as it has bots, all of it."""
+    slugs = [f"bot{number}" for number in range(300)]
+    pages = Words()
+    world = await watching(cluster(*slugs, missedHeartbeatsToAlert=2), pages=pages)
+    pager = Pager(world.sweeper.watch, world.world())
+
+    async def waited_s() -> float:
+        began_s, said = asyncio.get_running_loop().time(), len(pages.said)
+        pager.soon()
+        while len(pages.said) == said:
+            await asyncio.sleep(0.001)
+        return asyncio.get_running_loop().time() - began_s
+
+    assert DELAY_S <= await waited_s() <= DELAY_S + 0.005
+    for slug in slugs:
+        world.cluster.answer(slug, SICK)
+    await world.sweeps(2)
+    await asyncio.sleep(0.5)
+    pager.say()
+    assert len(pages.said[-1]) == len(slugs) + 1  # and the storm
+    assert DELAY_PER_PAGE_S * len(slugs) <= await waited_s() <= DELAY_PER_PAGE_S * len(slugs) + 0.005
     await world.stop()
 
 
