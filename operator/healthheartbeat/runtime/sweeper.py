@@ -279,15 +279,10 @@ class Sweeper:
         world, watch = self._world, self.watch
         refusal_before = watch.reading.refusal if watch.reading else None
         watch.take(reading)
-        if reading.refusal is not None and reading.refusal != refusal_before:
-            self._announcer.refused(reading.refusal.code, reading.refusal.words)
-            self._writer.save()
         now = world.now()
         slack_ms = late_delete_ms(watch.policy.interval_ms, world.call_timeout_ms)
-        if self._cold:  # a turn of the loop each: a thousand bots may have been left down
-            left = restore(self.key, reading.status, slack_ms=slack_ms, now=now)
-            await asyncio.sleep(0)
-            watch.resource.take_over(left)
+        if self._cold:  # nothing is written before it has all been taken over, or that would be lost
+            watch.resource.take_over(restore(self.key, reading.status, slack_ms=slack_ms, now=now))
             watch.adopt_conditions(reading.status)
             await self._pager.adopt(ending(self.key, reading.status))
             self._writer.save()  # no gate is left open by what an earlier process saw (decision 8)
@@ -301,6 +296,9 @@ class Sweeper:
             now=now,
         ):
             self._announcer.said("RESTARTS_OF_ANOTHER_PROCESS", slugs=list(gained))
+        if reading.refusal is not None and reading.refusal != refusal_before:
+            self._announcer.refused(reading.refusal.code, reading.refusal.words)
+            self._writer.save()
 
     def _waiting(self) -> None:
         """There is nothing to sweep by yet: what an earlier process left firing is kept up, and staleness pages."""

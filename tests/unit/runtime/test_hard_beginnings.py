@@ -1,6 +1,7 @@
 """What a new process does where it cannot begin well: no registry, a refused spec, annotations made to break it."""
 
 import asyncio
+from typing import Any
 
 from structlog.typing import EventDict
 
@@ -73,6 +74,30 @@ async def test_a_refused_spec_found_at_the_start_is_swept_without_restarts_where
     assert after.condition("Ready")["status"] == "False"
     assert after.condition("Ready")["message"].startswith("it is swept, and no bot of a shared Service is restarted; ")
     assert after.condition("BotsHealthy")["status"] == "False"
+    await after.stop()
+
+
+async def test_whatever_is_wrong_with_the_spec_nothing_is_written_before_all_that_was_left_is_taken_over() -> None:
+    """Who falls in a moment later would find no end owed, and no restart spent."""
+    before = await watching(cluster())
+    before.cluster.answer("a", SICK)
+    await before.sweeps(3)
+    await asyncio.sleep(1)
+    await before.die()
+    before.cluster.set_spec(bots=ONE_SERVICE)
+    (left,) = (entry for entry in before.cluster.status["bots"] if entry["slug"] == "a")
+    left["ending"] = [str(AlertName.RESTART_BUDGET_EXHAUSTED)]
+    assert left["restartTimes"]
+    written: list[dict[str, Any]] = []
+    before.cluster.on_write = lambda _before, status, _sender: written.append(
+        next(entry for entry in status["bots"] if entry["slug"] == "a")
+    )
+    after = MadeWorld(before.cluster, holder="op-2")
+    after.start()
+    await asyncio.sleep(1)
+    assert written[0]["restartTimes"] == left["restartTimes"]
+    assert written[0].get("firing") == left["firing"] == [AlertName.BOT_DOWN]
+    assert written[0].get("ending") == left["ending"]
     await after.stop()
 
 
