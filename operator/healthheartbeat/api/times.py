@@ -15,7 +15,7 @@ LATEST_MS: Final = 253_402_300_799_999
 """The last instant that RFC 3339 can write in UTC; later ones, and those before 1970, are shown as the nearest."""
 
 
-@lru_cache(maxsize=4096)  # what a status tells of a fleet is of few moments
+@lru_cache(maxsize=1024)  # what a status tells of a fleet is of few moments
 def parse_ms(text: str) -> int:
     """Milliseconds since the epoch of an RFC 3339 `text`, any offset; finer fractions are cut off.
 
@@ -37,7 +37,7 @@ def format_ms(ms: int) -> str:
     return f"{_at(ms):%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def format_s(ms: int) -> str:
     """`2026-05-09T12:00:00Z`, as Kubernetes writes its own times; fractions are cut off."""
     return f"{_at(ms):%Y-%m-%dT%H:%M:%S}Z"
