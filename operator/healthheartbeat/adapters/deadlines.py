@@ -50,7 +50,7 @@ class Deadlines:
         now_s = time.monotonic()
         over_s, early_s = now_s + TURN_S, min(EARLY_S, timeout_s / 10)
         try:
-            for _ in range(MOST_DUE):
+            for _ in range(min(MOST_DUE, len(queue))):  # whoever is put off to right now has the next turn
                 if not queue or now_s >= over_s:
                     break
                 timed, due_s = next(iter(queue.items()))

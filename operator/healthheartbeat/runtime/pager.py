@@ -1,12 +1,13 @@
 """Handing one resource's alerts over to the sinks: at once when something begins or ends, and with every sweep."""
 
 import asyncio
-from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 from healthheartbeat.api.codes import AlertName
 from healthheartbeat.core import alerts
 from healthheartbeat.core.alerts import Alert, AlertKey
+from healthheartbeat.core.ledger import BotLedger
 from healthheartbeat.core.policy import Policy
 from healthheartbeat.core.resource import ResourceLedger
 from healthheartbeat.core.verdict import Outcome
@@ -19,6 +20,7 @@ WORDED_AT_ONCE: Final = 250
 """Bots whose alerts are put into words in one turn of the loop: four milliseconds."""
 DELAY_PER_PAGE_S: Final = 0.0002
 """Ten times what each page that stands already takes to be said again."""
+LONGEST_DELAY_S: Final = 0.2
 ENDED_BY_AN_ANSWER: Final = frozenset({AlertName.BOT_DOWN, AlertName.RESTART_BUDGET_EXHAUSTED})
 
 
@@ -41,10 +43,8 @@ class Pager:
         """
         watch = self._watch
         self._ended = {alert.key: alert for alert in alerts.firing(ending, watch.policy)}
-        await asyncio.sleep(0)
-        firing = alerts.firing(watch.resource, watch.policy)
-        await asyncio.sleep(0)
-        self._adopt(firing)
+        await self._word_by_turns()
+        self._adopt(self._word())
 
     def standing(self) -> frozenset[AlertKey]:
         """The alerts that some sink may show, firing or not."""
@@ -57,7 +57,7 @@ class Pager:
         bot takes the loop for as many times all of it.
         """
         if self._timer is None:
-            delay_s = max(DELAY_S, DELAY_PER_PAGE_S * len(self._worded))
+            delay_s = min(max(DELAY_S, DELAY_PER_PAGE_S * len(self._worded)), LONGEST_DELAY_S)
             self._timer = asyncio.get_running_loop().call_later(delay_s, self._say_soon)
 
     async def say_by_turns(self) -> None:
@@ -66,19 +66,16 @@ class Pager:
         It is said whatever ends the caller meanwhile: of a storm nobody else would tell.
         """
         self._cancel()
-        resource = self._watch.resource
-        paged = [slug for slug, ledger in resource.bots.items() if ledger.firing]
         try:
-            for first in range(0, len(paged), WORDED_AT_ONCE):
-                await asyncio.sleep(0)
-                self._word_ahead(paged[first : first + WORDED_AT_ONCE])
             await asyncio.sleep(0)
+            await self._word_by_turns()
         finally:
             self.say()
 
     def _say_soon(self) -> None:
-        self._word()
-        self._timer = asyncio.get_running_loop().call_soon(self.say)  # a turn of its own
+        self._timer = None
+        following = self._say_soon if self._word_some() else self.say
+        self._timer = asyncio.get_running_loop().call_soon(following)
 
     def say(self) -> None:
         """Say everything that fires now."""
@@ -96,13 +93,27 @@ class Pager:
         )
         watch.paging_notes = (*self._world.pages.problems(), *self._world.notes())
 
-    def _word_ahead(self, slugs: Iterable[str]) -> None:
-        """What fires for these bots, for the next `_word`."""
-        policy = self._watch.policy
+    async def _word_by_turns(self) -> None:
+        while True:
+            if not self._word_some():
+                return
+            await asyncio.sleep(0)
+
+    def _word_some(self) -> bool:
+        """Put into words what fires for a turn's worth of bots, for the next `_word`; whether there were any to do."""
+        resource, policy = self._watch.resource, self._watch.policy
         if policy != self._worded_by:
             self._worded, self._worded_by = {}, policy
-        for alert in alerts.of_bots(slugs, self._watch.resource, policy, before=self._worded):
+        anew = (slug for slug, ledger in resource.bots.items() if ledger.firing and not self._has_words(ledger))
+        some = list(islice(anew, WORDED_AT_ONCE))
+        for alert in alerts.of_bots(some, resource, policy):
             self._worded[alert.slug or "", alert.name] = alert
+        return bool(some)
+
+    def _has_words(self, ledger: BotLedger) -> bool:
+        return all(
+            (alert := self._worded.get((ledger.slug, name))) and alert.ledger is ledger for name in ledger.firing
+        )
 
     def _word(self) -> tuple[Alert, ...]:
         """Everything that fires now, in words; those about a bot are kept until something is known of it anew."""

@@ -279,6 +279,9 @@ class Sweeper:
         world, watch = self._world, self.watch
         refusal_before = watch.reading.refusal if watch.reading else None
         watch.take(reading)
+        refused_anew = reading.refusal is not None and reading.refusal != refusal_before
+        if reading.refusal is not None and refused_anew:
+            self._announcer.refused(reading.refusal.code, reading.refusal.words)
         now = world.now()
         slack_ms = late_delete_ms(watch.policy.interval_ms, world.call_timeout_ms)
         if self._cold:  # nothing is written before it has all been taken over, or that would be lost
@@ -296,8 +299,7 @@ class Sweeper:
             now=now,
         ):
             self._announcer.said("RESTARTS_OF_ANOTHER_PROCESS", slugs=list(gained))
-        if reading.refusal is not None and reading.refusal != refusal_before:
-            self._announcer.refused(reading.refusal.code, reading.refusal.words)
+        if refused_anew:
             self._writer.save()
 
     def _waiting(self) -> None:
