@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from healthheartbeat.adapters.kube.client import KubeClient
@@ -49,7 +49,7 @@ class Namespace:
         """Change the spec; Services are made for what it names, and those of another spec go, if it is good."""
         self.spec, self.generation = spec, self.generation + 1
         if operator_says(spec) is None:
-            self.services = {service_of(bot) for bot in spec.get("bots", ())}
+            self.services = {service_of(bot) for bot in spec.get("bots") or ()}  # null is as good as absent
 
     async def answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
         named = self.services
@@ -102,6 +102,7 @@ def played(story: Callable[[Namespace, KubeClient], Awaitable[None]]) -> None:
 
 
 @given(changes=st.lists(ANYTHING, max_size=5), last=SPECS | SELECTING)
+@example(changes=[{"bots": None}], last={})
 def test_changes_end_where_a_fresh_process_begins(changes: list[Any], last: Any) -> None:
     async def story(namespace: Namespace, client: KubeClient) -> None:
         process = Process(client)

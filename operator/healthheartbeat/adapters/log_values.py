@@ -62,6 +62,11 @@ def _scalar(value: str | float | bytes | bytearray | date) -> str | int | float 
 
 
 def _container(value: Any, depth: int) -> dict[str, Any] | list[Any]:
+    if isinstance(value, dict) and len(value) <= MAX_ITEMS:  # as above, most of what is logged ahead of the rest
+        return {
+            key if type(key) is str and len(key) <= MAX_TEXT_CHARS else _cut(str(key)): plain(content, depth)
+            for key, content in list(value.items())
+        }
     if isinstance(value, Mapping):
         return {_cut(str(key)): plain(content, depth) for key, content in list(value.items())[:MAX_ITEMS]}
     contents = sorted(value, key=str) if isinstance(value, AbstractSet) else value

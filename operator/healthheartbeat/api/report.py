@@ -37,7 +37,12 @@ class UnhealthyBot:
 
     def to_dict(self) -> dict[str, Any]:
         """The entry as on the wire: the seed's keys, then `reason`."""
-        return {"slug": self.slug, "miss_count": self.miss_count, "action": self.action, "reason": self.reason}
+        return {
+            "slug": self.slug,
+            "miss_count": self.miss_count,
+            "action": str(self.action),
+            "reason": str(self.reason),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

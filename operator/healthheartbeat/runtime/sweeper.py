@@ -216,7 +216,10 @@ class Sweeper:
         self._note_staleness(age_ms)
         watch.report = report
         self.completed = now
-        world.report(report)  # made, it is sent, whatever ends this sweeper: the sequence has no gap
+        try:
+            await asyncio.sleep(0)
+        finally:
+            world.report(report)  # made, it is sent, whatever ends this sweeper: the sequence has no gap
         await self._pager.say_by_turns()
         await asyncio.sleep(0)
         self._note_kill_switch(active=sweep.kill_switch)
