@@ -36,7 +36,7 @@ LONGEST_WAIT_FOR_RESTARTS_MS = 1000
 """How long a finished sweep waits for restarts under way before it reports; a tenth of the interval if that is less."""
 MARGIN_MS = 20
 PATIENCE_S = 0.05
-"""How long the word that a page went out may wait for a restart's write: a write each would put the DELETE off."""
+"""How long the word that a page goes out may wait for a restart's write: a write each would put the DELETE off."""
 WIND_UP_S = 3.0
 
 
@@ -194,7 +194,7 @@ class Sweeper:
                 self._restarts.consider(slug, sweep_start_ms=sweep.start.wall_ms)
         if sweep.resource.bots[slug].firing != firing:
             self._pager.soon()
-            # Whoever goes on, were this the end, is to know what has been told. A restart is written ahead right now.
+            # Whoever goes on, were this the end, is to know what is told. A restart is written ahead right now.
             self._writer.save(patience_s=PATIENCE_S)
 
     async def _close(self, sweep: Sweep, *, polled_at: Now, spread_ms: int, overrun: bool) -> None:
