@@ -130,6 +130,8 @@ class Channel:
             if slot is None:
                 self._slots[page.identity] = _Slot(page=page, turn=0, settled=False, due=now)
                 continue
+            if slot.page is page:
+                continue
             if slot.page.resolved != page.resolved:
                 slot.turn += 1
                 slot.settled = False

@@ -14,6 +14,10 @@ MAX_DEPTH: Final = 12
 MAX_INTEGER: Final = 2**63
 
 
+class Ready(dict[str, Any]):
+    """An object of JSON's own types throughout, and bounded: it is logged as it is."""
+
+
 def to_line(fields: Mapping[str, Any]) -> str:
     """`fields` as one line of JSON, in their order; never raises."""
     return json.dumps(plain(fields), allow_nan=False)
@@ -29,12 +33,14 @@ def plain(value: Any, depth: int = 0) -> Any:
         return value
     if kind is int and -MAX_INTEGER < value < MAX_INTEGER:
         return value
+    if kind is Ready:
+        return value
     try:
         match value:
             case None | bool():
                 return value
             case Enum():
-                return plain(value._value_, depth)  # `value` is looked up in three steps
+                return plain(value.value, depth)
             case str() | int() | float() | bytes() | bytearray() | date():
                 return _scalar(value)
             # The concrete ones first: asking an abstract class takes far longer.
@@ -62,11 +68,6 @@ def _scalar(value: str | float | bytes | bytearray | date) -> str | int | float 
 
 
 def _container(value: Any, depth: int) -> dict[str, Any] | list[Any]:
-    if isinstance(value, dict) and len(value) <= MAX_ITEMS:  # as above, most of what is logged ahead of the rest
-        return {
-            key if type(key) is str and len(key) <= MAX_TEXT_CHARS else _cut(str(key)): plain(content, depth)
-            for key, content in list(value.items())
-        }
     if isinstance(value, Mapping):
         return {_cut(str(key)): plain(content, depth) for key, content in list(value.items())[:MAX_ITEMS]}
     contents = sorted(value, key=str) if isinstance(value, AbstractSet) else value

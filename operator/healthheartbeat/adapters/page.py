@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from healthheartbeat.core.alerts import AlertKey
+from healthheartbeat.core.alerts import Alert, AlertKey
 
 Identity = tuple[tuple[str, str], ...]
 """An alert's labels, sorted: what a sink knows it by."""
@@ -29,6 +29,8 @@ class Page:
     resolved: bool = False
     identity: Identity = field(default=(), repr=False, compare=False)
     """Its labels as a key, which each sink looks it up by; made of them where it is not given."""
+    alert: Alert | None = field(default=None, repr=False, compare=False)
+    """What it was made of."""
 
     def __post_init__(self) -> None:
         if not self.identity:

@@ -15,6 +15,8 @@ from healthheartbeat.adapters.notify.desk import NotifyDesk, NotifySettings
 from healthheartbeat.adapters.page import Page, Sink, wall_ms
 from healthheartbeat.core.alerts import MIN_LIFE_MS, Alert, AlertKey
 
+SAME_WORD_MS: Final = 1000
+"""What has just been said need not be said again because something else began or ended."""
 NO_SINK: Final = "no alert sink is configured: nobody will be paged"
 
 
@@ -85,9 +87,9 @@ class PageBoard:
     ) -> None:
         """Say everything that fires for one resource now; never waits. Times are Unix milliseconds.
 
-        What fires is sent at once, and again by each publish and each minute between. What was on the board and is not
-        in `firing` is resolved, or where this process may not say so (a lame duck) no longer sent, and resolved by the
-        first publish that may.
+        What fires is sent at once, and again each minute and by each publish a second later or more. What was on the
+        board and is not in `firing` is resolved, or where this process may not say so (a lame duck) no longer sent, and
+        resolved by the first publish that may.
         """
         resource = self._resources.setdefault(healthheartbeat, _Resource(firing={}))
         resource.may_resolve = may_resolve
@@ -179,6 +181,8 @@ class PageBoard:
 
     def _page(self, alert: Alert, key: AlertKey, *, now_ms: int, ends_at_ms: int, before: Page | None = None) -> Page:
         """The page of a firing alert: labels and beginning of its first firing, where it was on the board."""
+        if before and before.alert is alert and 0 <= ends_at_ms - before.ends_at_ms < SAME_WORD_MS:
+            return before
         return Page(
             key=key,
             labels=before.labels if before else alert.labels(),
@@ -188,9 +192,10 @@ class PageBoard:
             ends_at_ms=ends_at_ms,
             lapses_at_ms=ends_at_ms,
             identity=before.identity if before else (),
+            alert=alert,
         )
 
 
 def _resolved(page: Page, now_ms: int) -> Page:
     # A wall clock that was set back must not end it before it began.
-    return replace(page, resolved=True, ends_at_ms=now_ms, starts_at_ms=min(page.starts_at_ms, now_ms))
+    return replace(page, resolved=True, ends_at_ms=now_ms, starts_at_ms=min(page.starts_at_ms, now_ms), alert=None)

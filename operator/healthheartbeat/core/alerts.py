@@ -140,9 +140,19 @@ def of_bots(
         ledger, layer = resource.bots[slug], resource.layers.get(slug) or None
         for name in sorted(ledger.firing):
             made = before.get((slug, name))
-            if made is None or made.ledger is not ledger or made.layer != layer:
+            if made is None or not _tells_of(made, ledger, layer):
                 made = _alert(name, resource, ledger=ledger, description=_bot_words(name, ledger, policy))
             yield made
+
+
+def changed(resource: ResourceLedger, before: Mapping[tuple[str, AlertName], Alert]) -> Iterator[str]:
+    """The bots with anything firing that is to be made anew: `before`, as in `firing`, does not have it as it is."""
+    for slug, ledger in resource.bots.items():
+        for name in ledger.firing:
+            made = before.get((slug, name))
+            if made is None or not _tells_of(made, ledger, resource.layers.get(slug) or None):
+                yield slug
+                break
 
 
 def listed(slugs: Sequence[str]) -> str:
@@ -207,6 +217,10 @@ def _resource_words(
             )
         case _:
             return f"{resource.name}: {ALERTS[name].meaning}"
+
+
+def _tells_of(made: Alert, ledger: BotLedger, layer: str | None) -> bool:
+    return made.ledger is ledger and made.layer == layer
 
 
 def _joined(between: str, *parts: str | None) -> str:

@@ -33,11 +33,11 @@ ENDLESS = "9999-12-31T23:59:59.000Z"
 
 
 def bot_entry(
-    ledger: BotLedger, *, layer: str, pause: Pause | None, policy: Policy, now: Now, standing: Collection[str] = ()
+    ledger: BotLedger, *, layer: str, pause: Pause | None, policy: Policy, now: Now, ending: Collection[str] = ()
 ) -> dict[str, Any]:
     """One entry of `status.bots`; a quiet bot's is the same after every sweep.
 
-    `standing`: names of its alerts that some sink may show, firing or not.
+    `ending`: names of its alerts that do not fire and that some sink may show.
     """
     state = ledger.state
     entry: dict[str, Any] = {"slug": ledger.slug, "state": str(state), "missCount": ledger.miss_count}
@@ -60,7 +60,7 @@ def bot_entry(
         entry["restartPausedUntil"] = ENDLESS if pause.until_ms is None else format_ms(pause.until_ms)
     if ledger.firing:
         entry["firing"] = sorted(ledger.firing)
-    if standing and (ending := frozenset(standing) - ledger.firing):
+    if ending:
         entry["ending"] = sorted(ending)
     return entry
 
@@ -92,9 +92,11 @@ def render_bots(
     `standing`: alerts that some sink may show. Those of them that do not fire are listed too, or the end of a process
     that was about to say so would leave them standing.
     """
-    shown: dict[str | None, set[str]] = {}
+    ending: dict[str | None, set[str]] = {}
     for key in standing:
-        shown.setdefault(key.slug, set()).add(key.name)
+        of = resource.bots.get(key.slug) if key.slug else resource
+        if of is None or key.name not in of.firing:
+            ending.setdefault(key.slug, set()).add(key.name)
     body: dict[str, Any] = {
         "bots": [
             bot_entry(
@@ -103,27 +105,27 @@ def render_bots(
                 pause=pauses.get(slug),
                 policy=policy,
                 now=now,
-                standing=shown.get(slug, ()),
+                ending=ending.get(slug, ()),
             )
             for slug in sorted(resource.bots)
         ],
-        "formerBots": _former(resource, shown, policy=policy, now=now),
+        "formerBots": _former(resource, ending, policy=policy, now=now),
         "firing": sorted(resource.firing),
-        "ending": sorted(shown.get(None, set()) - resource.firing),
+        "ending": sorted(ending.get(None, ())),
     }
     return body
 
 
 def _former(
-    resource: ResourceLedger, shown: Mapping[str | None, Collection[str]], *, policy: Policy, now: Now
+    resource: ResourceLedger, ending: Mapping[str | None, Collection[str]], *, policy: Policy, now: Now
 ) -> list[dict[str, Any]]:
     """Bots that left: with what they spent, and with pages whose end some sink may not know yet."""
     spent = {slug for slug, spending in resource.former.items() if spending.spent(policy.window_ms, now)}
-    paged = sorted({slug for slug in shown if slug} - resource.bots.keys() - spent)
+    paged = sorted({slug for slug in ending if slug} - resource.bots.keys() - spent)
     entries: list[dict[str, Any]] = []
     for slug in sorted({*spent, *paged[: max(0, MAX_BOTS - len(spent))]}):
         entry: dict[str, Any] = {"slug": slug} | spending_entry(resource.spending_of(slug), policy=policy, now=now)
-        if ended := shown.get(slug):
+        if ended := ending.get(slug):
             if layer := resource.layers.get(slug):
                 entry["layer"] = layer
             entry["ending"] = sorted(ended)

@@ -7,7 +7,6 @@ from typing import Final
 from healthheartbeat.api.codes import AlertName
 from healthheartbeat.core import alerts
 from healthheartbeat.core.alerts import Alert, AlertKey
-from healthheartbeat.core.ledger import BotLedger
 from healthheartbeat.core.policy import Policy
 from healthheartbeat.core.resource import ResourceLedger
 from healthheartbeat.core.verdict import Outcome
@@ -50,15 +49,19 @@ class Pager:
         """The alerts that some sink may show, firing or not."""
         return self._world.pages.standing(self._watch.resource.name) | self._ended.keys()
 
+    @property
+    def delay_s(self) -> float:
+        """How long what began or ended waits to be said: longer where much fires, since each time all of it is said."""
+        return min(max(DELAY_S, DELAY_PER_PAGE_S * len(self._worded)), LONGEST_DELAY_S)
+
     def soon(self) -> None:
         """Something began or ended: say so within moments.
 
-        All that fires is said each time. Where that is much it is said less often, lest a fleet that goes down bot by
-        bot takes the loop for as many times all of it.
+        Where much fires that is less often, lest a fleet that goes down bot by bot takes the loop for as many times all
+        of it.
         """
         if self._timer is None:
-            delay_s = min(max(DELAY_S, DELAY_PER_PAGE_S * len(self._worded)), LONGEST_DELAY_S)
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._say_soon)
+            self._timer = asyncio.get_running_loop().call_later(self.delay_s, self._say_soon)
 
     async def say_by_turns(self) -> None:
         """`say`, but the words have a turn of the loop to themselves, and what was to be said soon waits for them.
@@ -101,19 +104,17 @@ class Pager:
 
     def _word_some(self) -> bool:
         """Put into words what fires for a turn's worth of bots, for the next `_word`; whether there were any to do."""
-        resource, policy = self._watch.resource, self._watch.policy
-        if policy != self._worded_by:
-            self._worded, self._worded_by = {}, policy
-        anew = (slug for slug, ledger in resource.bots.items() if ledger.firing and not self._has_words(ledger))
-        some = list(islice(anew, WORDED_AT_ONCE))
-        for alert in alerts.of_bots(some, resource, policy):
-            self._worded[alert.slug or "", alert.name] = alert
+        resource, worded = self._watch.resource, self._words()
+        some = list(islice(alerts.changed(resource, worded), WORDED_AT_ONCE))
+        for alert in alerts.of_bots(some, resource, self._watch.policy):
+            worded[alert.slug or "", alert.name] = alert
         return bool(some)
 
-    def _has_words(self, ledger: BotLedger) -> bool:
-        return all(
-            (alert := self._worded.get((ledger.slug, name))) and alert.ledger is ledger for name in ledger.firing
-        )
+    def _words(self) -> dict[tuple[str, AlertName], Alert]:
+        """The words there are about bots; none once the policy is another."""
+        if self._watch.policy != self._worded_by:
+            self._worded, self._worded_by = {}, self._watch.policy
+        return self._worded
 
     def _word(self) -> tuple[Alert, ...]:
         """Everything that fires now, in words; those about a bot are kept until something is known of it anew."""
@@ -124,10 +125,9 @@ class Pager:
             policy,
             storm_slugs=[slug for slug, ledger in resource.bots.items() if ledger.latest is Outcome.MISS],
             registry_age_ms=watch.registry_age_ms(self._world.now()),
-            before=self._worded if policy == self._worded_by else {},
+            before=self._words(),
         )
         self._worded = {(alert.slug, alert.name): alert for alert in firing if alert.slug}
-        self._worded_by = policy
         return firing
 
     def _end_again(self, firing: tuple[Alert, ...]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 
+from healthheartbeat.adapters.log_values import Ready
 from healthheartbeat.api.reasons import ReasonCode
 from healthheartbeat.api.report import OperationsReport
 
@@ -22,4 +23,4 @@ class Reports:
         """Log `report` and keep it."""
         content = report.to_dict()
         self.kept.append(content)
-        self._log.info(ReasonCode.SWEEP_COMPLETE, healthheartbeat=report.healthheartbeat, report=content)
+        self._log.info(ReasonCode.SWEEP_COMPLETE, healthheartbeat=report.healthheartbeat, report=Ready(content))

@@ -195,7 +195,7 @@ class Sweeper:
         if sweep.resource.bots[slug].firing != firing:
             self._pager.soon()
             # Whoever goes on, were this the end, is to know what is told. A restart is written ahead right now.
-            self._writer.save(patience_s=PATIENCE_S)
+            self._writer.save(patience_s=max(PATIENCE_S, self._pager.delay_s))
 
     async def _close(self, sweep: Sweep, *, polled_at: Now, spread_ms: int, overrun: bool) -> None:
         """Make the report and what follows from it: a turn of the loop each, a thousand bots may be down."""
@@ -280,11 +280,11 @@ class Sweeper:
     async def _took(self, reading: Reading) -> None:
         """Go by a new reading at once; who is registered changes between sweeps only."""
         world, watch = self._world, self.watch
-        refusal_before = watch.reading.refusal if watch.reading else None
+        known = watch.reading is not None and watch.reading.refusal == reading.refusal
+        refused_anew = None if known else reading.refusal
         watch.take(reading)
-        refused_anew = reading.refusal is not None and reading.refusal != refusal_before
-        if reading.refusal is not None and refused_anew:
-            self._announcer.refused(reading.refusal.code, reading.refusal.words)
+        if refused_anew is not None:
+            self._announcer.refused(refused_anew.code, refused_anew.words)
         now = world.now()
         slack_ms = late_delete_ms(watch.policy.interval_ms, world.call_timeout_ms)
         if self._cold:  # nothing is written before it has all been taken over, or that would be lost
@@ -302,7 +302,7 @@ class Sweeper:
             now=now,
         ):
             self._announcer.said("RESTARTS_OF_ANOTHER_PROCESS", slugs=list(gained))
-        if refused_anew:
+        if refused_anew is not None:
             self._writer.save()
 
     def _waiting(self) -> None:
