@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healthheartbeat.adapters import logs
-from healthheartbeat.adapters.log_values import MAX_TEXT_CHARS, to_line
+from healthheartbeat.adapters.log_values import MAX_TEXT_CHARS, Ready, to_line
 from healthheartbeat.adapters.log_writer import LineWriter
 from healthheartbeat.api.reasons import ReasonCode
 from support.command_line import health
@@ -178,6 +178,11 @@ def test_long_and_deep_values_are_bounded() -> None:
     assert line["text"].endswith("…")
     assert len(line["many"]) == 5000
     assert len(line["digits"]) == MAX_TEXT_CHARS
+
+
+def test_what_is_ready_is_written_as_it_would_be_value_by_value() -> None:
+    content = {"ReasonCode": [ReasonCode.SWEEP_COMPLETE], "count": 3, "on": None, "bots": [{"slug": "a\u2028"}] * 9}
+    assert to_line({"report": Ready(content)}) == to_line({"report": content})
 
 
 def test_a_value_that_cannot_be_shown_is_named_by_its_error() -> None:

@@ -30,6 +30,37 @@ async def test_a_page_is_sent_again_by_every_publish_and_counted_once() -> None:
         assert desk.outcomes == [(DOWN, "accepted")]
 
 
+async def test_what_has_just_been_said_is_not_sent_again_because_another_fires() -> None:
+    """A fleet that goes down bot by bot would else be sent as many times, all of it."""
+    sink = FakeSink()
+    async with running(sink) as desk:
+        first, second = alert("a"), alert("b")
+        desk.say_alerts([first])
+        await asyncio.sleep(0.5)
+        desk.say_alerts([first, second])
+        await asyncio.sleep(0.4)
+        assert sink.said() == [(0.0, "firing", "a"), (0.5, "firing", "b")]
+        await asyncio.sleep(0.1)
+        desk.say_alerts([first, second])
+        await asyncio.sleep(0.1)
+        assert sink.said()[2:] == [(1.0, "firing", "a")]
+        desk.say_alerts([second])
+        await asyncio.sleep(0.1)
+        assert sink.said()[3:] == [(1.1, "resolved", "a")]
+
+
+async def test_what_has_just_been_said_and_was_not_taken_is_sent_until_it_is() -> None:
+    sink = FakeSink(dead=True)
+    async with running(sink) as desk:
+        said = alert("a")
+        for _ in range(3):
+            desk.say_alerts([said])
+            await asyncio.sleep(0.1)
+        sink.dead = False
+        await asyncio.sleep(1)
+        assert sink.firing() == {(DOWN, "a")}
+
+
 async def test_between_publishes_a_page_is_sent_again_every_minute() -> None:
     sink = FakeSink()
     async with running(sink) as desk:

@@ -8,6 +8,7 @@ from healthheartbeat.api.report import OperationsReport
 from healthheartbeat.core.alerts import Alert
 from healthheartbeat.runtime.pager import DELAY_PER_PAGE_S, DELAY_S, Pager
 from support.made_world import MadePages, MadeWorld
+from support.network import Verb
 from support.watching import INTERVAL_S, SICK, cluster, watching
 
 
@@ -110,6 +111,18 @@ async def test_the_more_is_said_each_time_the_less_often_it_is_said() -> None:
     pager.say()
     assert len(pages.said[-1]) == len(slugs) + 1  # and the storm
     assert DELAY_PER_PAGE_S * len(slugs) <= await waited_s() <= DELAY_PER_PAGE_S * len(slugs) + 0.005
+    await world.stop()
+
+
+async def test_a_status_with_many_pages_is_written_no_more_often_than_they_are_said() -> None:
+    slugs = [f"bot{number:03}" for number in range(800)]
+    world = await watching(cluster(*slugs, missedHeartbeatsToAlert=2, probe={"spread": 20}))
+    for slug in slugs:
+        world.cluster.answer(slug, SICK)
+    await world.sweeps(2)
+    ended_s = asyncio.get_running_loop().time()  # six seconds after it began, and in the last three 400 were down
+    written = [at_s for at_s, verb, _ in world.cluster.calls if verb is Verb.WRITE and at_s > ended_s - 3]
+    assert 10 < len(written) <= 3 / (400 * DELAY_PER_PAGE_S)
     await world.stop()
 
 
