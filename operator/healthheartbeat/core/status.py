@@ -3,8 +3,9 @@
 Miss counts start again at a cold start; what was spent, what is firing and who was ever seen do not (decision 11).
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeGuard
 
 from healthheartbeat.api.annotations import Pause
 from healthheartbeat.api.codes import AlertName, BotState
@@ -30,6 +31,17 @@ TELL_OF_RESTARTS = frozenset({"restartTimes", "pendingRestart"})
 LATEST_MS = parse_ms("9999-12-31T00:00:00Z")
 ENDLESS = "9999-12-31T23:59:59.000Z"
 """How the status writes a pause without end: later than any time, and still a time to programs that compare."""
+
+
+class Made(NamedTuple):
+    """A bot's entry, and what it was made of."""
+
+    ledger: BotLedger
+    layer: str
+    entry: dict[str, Any]
+
+
+NOTHING_MADE: Mapping[str, Made] = MappingProxyType({})
 
 
 def bot_entry(
@@ -86,11 +98,13 @@ def render_bots(
     policy: Policy,
     now: Now,
     standing: Collection[AlertKey] = (),
+    before: Mapping[str, Made] = NOTHING_MADE,
 ) -> dict[str, Any]:
     """The parts of the status that a restart is written ahead in, and that outlive this process.
 
     `standing`: alerts that some sink may show. Those of them that do not fire are listed too, or the end of a process
-    that was about to say so would leave them standing.
+    that was about to say so would leave them standing. `before`: entries that `ahead` made, by slug; those that tell of
+    what is known now are not made again, nor may be changed.
     """
     ending: dict[str | None, set[str]] = {}
     for key in standing:
@@ -99,7 +113,9 @@ def render_bots(
             ending.setdefault(key.slug, set()).add(key.name)
     body: dict[str, Any] = {
         "bots": [
-            bot_entry(
+            made.entry
+            if _is_current(made := before.get(slug), resource, slug) and slug not in pauses and slug not in ending
+            else bot_entry(
                 resource.bots[slug],
                 layer=resource.layers.get(slug, ""),
                 pause=pauses.get(slug),
@@ -114,6 +130,21 @@ def render_bots(
         "ending": sorted(ending.get(None, ())),
     }
     return body
+
+
+def ahead(resource: ResourceLedger, before: Mapping[str, Made], *, policy: Policy, now: Now) -> Iterator[Made]:
+    """Entries that `before` does not have as they are: of bots about which something fires, and nothing was spent.
+
+    Those are what makes a status long, and change with nothing but their ledger.
+    """
+    for slug, ledger in resource.bots.items():
+        if ledger.firing and ledger.spending.is_nothing and not _is_current(before.get(slug), resource, slug):
+            layer = resource.layers.get(slug, "")
+            yield Made(ledger, layer, bot_entry(ledger, layer=layer, pause=None, policy=policy, now=now))
+
+
+def _is_current(made: Made | None, resource: ResourceLedger, slug: str) -> TypeGuard[Made]:
+    return made is not None and made.ledger is resource.bots[slug] and made.layer == resource.layers.get(slug, "")
 
 
 def _former(

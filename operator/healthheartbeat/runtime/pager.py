@@ -97,18 +97,18 @@ class Pager:
         watch.paging_notes = (*self._world.pages.problems(), *self._world.notes())
 
     async def _word_by_turns(self) -> None:
-        while True:
-            if not self._word_some():
-                return
+        more = True
+        while more:
+            more = self._word_some()
             await asyncio.sleep(0)
 
     def _word_some(self) -> bool:
-        """Put into words what fires for a turn's worth of bots, for the next `_word`; whether there were any to do."""
+        """Put into words what fires for a turn's worth of bots, for the next `_word`; whether there are more."""
         resource, worded = self._watch.resource, self._words()
         some = list(islice(alerts.changed(resource, worded), WORDED_AT_ONCE))
         for alert in alerts.of_bots(some, resource, self._watch.policy):
             worded[alert.slug or "", alert.name] = alert
-        return bool(some)
+        return len(some) == WORDED_AT_ONCE  # else each turn might find a few, as long as a fleet goes down
 
     def _words(self) -> dict[tuple[str, AlertName], Alert]:
         """The words there are about bots; none once the policy is another."""

@@ -20,16 +20,17 @@ log = structlog.get_logger(__name__)
 class StatusWriter:
     """The only writer of one resource's status in this process.
 
-    `render` makes the whole status from the ledgers, at the moment of writing. `write(status, version)` returns the new
-    version. `refresh` reads the resource again after a conflict, takes over what others wrote, and calls `saw`.
-    `may_write`: whether this process leads; a lame duck saves nothing. `failed` is told of saves that came to nothing,
-    `wrote` of every write that was accepted.
+    `render` makes the whole status from the ledgers, at the moment of writing; `prepare` a turn's worth of it ahead,
+    and says whether there is more. `write(status, version)` returns the new version. `refresh` reads the resource again
+    after a conflict, takes over what others wrote, and calls `saw`. `may_write`: whether this process leads; a lame
+    duck saves nothing. `failed` is told of saves that came to nothing, `wrote` of every write that was accepted.
     """
 
     def __init__(
         self,
         *,
         render: Callable[[], dict[str, Any]],
+        prepare: Callable[[], bool] = lambda: False,
         write: Callable[[dict[str, Any], str], Awaitable[str]],
         refresh: Callable[[], Awaitable[None]],
         may_write: Callable[[], bool] = lambda: True,
@@ -37,6 +38,7 @@ class StatusWriter:
         wrote: Callable[[], None] = lambda: None,
     ) -> None:
         self._render = render
+        self._prepare = prepare
         self._write = write
         self._refresh = refresh
         self._may_write = may_write
@@ -117,9 +119,16 @@ class StatusWriter:
         self._asked += 1
         return self._asked
 
+    async def _by_turns(self) -> None:
+        while True:
+            if not self._prepare():
+                return
+            await asyncio.sleep(0)
+
     async def _flush(self, ticket: int, epoch: int | None = None) -> None:
         async with self._lock:
             for remaining in reversed(range(MAX_TRIES)):
+                await self._by_turns()
                 if epoch is not None and epoch != self.epoch:
                     raise Conflict(409, "Conflict", "the resource changed since the restart was decided")
                 if self._covered >= ticket:

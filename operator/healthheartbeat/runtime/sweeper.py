@@ -58,6 +58,7 @@ class Sweeper:
         )
         self._writer = StatusWriter(
             render=lambda: self.watch.status(world.now()),
+            prepare=lambda: self.watch.prepare(world.now()),
             write=lambda status, version: world.write_status(namespace, name, status, version),
             refresh=self._reader.refresh,
             may_write=leads,

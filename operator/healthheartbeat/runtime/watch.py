@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, Final
 
 from healthheartbeat.api.annotations import Pause
@@ -16,10 +17,13 @@ from healthheartbeat.core.conditions import Condition
 from healthheartbeat.core.policy import Policy
 from healthheartbeat.core.registry import Registry
 from healthheartbeat.core.resource import ResourceLedger
-from healthheartbeat.core.status import render_bots, render_counts
+from healthheartbeat.core.status import Made, ahead, render_bots, render_counts
 from healthheartbeat.runtime.reading import Reading, policy_of
 
 DEFAULT_POLICY: Final = policy_of(Spec(), timeout_ms=effective_timeout_ms(Spec()))
+
+MADE_AT_ONCE: Final = 250
+"""Bots whose entries of the status are made in one turn of the loop: two milliseconds."""
 
 
 @dataclass(slots=True)
@@ -44,10 +48,11 @@ class Watch:
     conditions: list[dict[str, Any]] = field(default_factory=list)
     began_ms: int = 0
     _policy: Policy = DEFAULT_POLICY
+    _made: dict[str, Made] = field(default_factory=dict)
 
     def snapshot(self) -> "Watch":
         """All this as of now, which later sweeps do not change, for somebody on another thread."""
-        return replace(self, resource=self.resource.snapshot(), conditions=list(self.conditions))
+        return replace(self, resource=self.resource.snapshot(), conditions=list(self.conditions), _made={})
 
     def take(self, reading: Reading) -> None:
         """Go by `reading` from now on."""
@@ -84,6 +89,12 @@ class Watch:
         """Whether this process may restart anything now."""
         return self.leads()
 
+    def prepare(self, now: Now) -> bool:
+        """Make a turn's worth of the next `status`; whether there is more to do."""
+        some = list(islice(ahead(self.resource, self._made, policy=self.policy, now=now), MADE_AT_ONCE))
+        self._made.update((made.ledger.slug, made) for made in some)
+        return len(some) == MADE_AT_ONCE
+
     def status(self, now: Now) -> dict[str, Any]:
         """The whole status as it should be now: what is said here, over what else the last reading's status says.
 
@@ -105,7 +116,16 @@ class Watch:
             body["lastReport"] = self.report.to_dict()
             body["lastSweepTime"] = format_s(self.report.fired_at_ms)
         body |= render_counts(self.resource, policy=policy, now=now)
-        body |= render_bots(self.resource, standing=self.standing(), pauses=reading.pauses, policy=policy, now=now)
+        body |= render_bots(
+            self.resource,
+            standing=self.standing(),
+            pauses=reading.pauses,
+            policy=policy,
+            now=now,
+            before=self._made,
+        )
+        bots = self.resource.bots
+        self._made = {slug: made for slug, made in self._made.items() if made.ledger is bots.get(slug)}
         return body
 
     def adopt_conditions(self, status: Mapping[str, Any]) -> None:

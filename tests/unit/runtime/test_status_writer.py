@@ -24,10 +24,12 @@ class Server:
     told: list[ApiError] = field(default_factory=list)
     refresh_fails: bool = False
     on_refresh: Any = None
+    ahead: int = 0
 
     def __post_init__(self) -> None:
         self.writer = StatusWriter(
             render=lambda: {"content": self.content},
+            prepare=self.prepare,
             write=self.write,
             refresh=self.refresh,
             may_write=lambda: self.leads,
@@ -46,6 +48,10 @@ class Server:
         written = str(self.version)
         await asyncio.sleep(1)
         return written
+
+    def prepare(self) -> bool:
+        self.ahead -= 1
+        return self.ahead > 0
 
     async def refresh(self) -> None:
         self.reads += 1
@@ -251,6 +257,24 @@ async def test_a_status_is_sent_under_the_version_that_it_was_made_by(server: Se
     server.on_refresh = lambda: setattr(server, "content", 5)
     await server.writer.flush()
     assert server.sent == [(0, "1"), (5, "2")]
+
+
+async def test_what_is_made_ahead_is_made_by_turns_and_what_changes_meanwhile_is_written(server: Server) -> None:
+    server.ahead = 3
+    asyncio.get_running_loop().call_soon(lambda: setattr(server, "content", 5))
+    await server.writer.flush()
+    assert server.sent == [(5, "1")]
+    assert server.ahead == 0
+
+
+async def test_what_was_decided_is_handed_back_where_the_resource_changed_while_its_status_was_made(
+    server: Server,
+) -> None:
+    server.ahead = 3
+    asyncio.get_running_loop().call_soon(lambda: server.writer.saw("2", writes=0))
+    with pytest.raises(Conflict):
+        await server.writer.flush(epoch=server.writer.epoch)
+    assert server.sent == []
 
 
 async def test_whether_it_leads_is_asked_right_before_a_status_is_sent(server: Server) -> None:
