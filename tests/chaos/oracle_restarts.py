@@ -35,8 +35,14 @@ def without_uid(record: Record) -> Iterator[str]:
         pod = by_name.get(call.deletes)
         if pod is None or pod.uid != call.uid:
             yield f"DELETE of {call.deletes} requires UID {call.uid or 'none'}"
-        elif pod.slug not in MAY_GO:
+        elif pod.slug not in MAY_GO and not _starved(record, call):
             yield f"{call.deletes} of {pod.slug} was to be deleted"
+
+
+def _starved(record: Record, call: Call) -> bool:
+    """Whether this process was too slow for a poll that the pod was deleted for: nobody can tell it from a dead one."""
+    last = [poll for poll in record.polls if poll.uid == call.uid and poll.at_s <= call.at_s][-THRESHOLD:]
+    return any(poll.came_too_late for poll in last)
 
 
 def twice(record: Record) -> Iterator[str]:
@@ -59,12 +65,9 @@ def gone_already(record: Record) -> Iterator[str]:
 
 def over_budget(record: Record) -> Iterator[str]:
     """Restarts of one bot beyond the budget in any window: as carried out, and as the status counts them."""
-    by_slug: dict[str, list[Call]] = {}
-    for call in record.deletes():
-        by_slug.setdefault(record.pods[call.uid].slug, []).append(call)
-    for slug, calls in by_slug.items():
-        for index, call in enumerate(calls):
-            within = [other for other in calls[: index + 1] if call.done_s - other.done_s <= WINDOW_S]
+    for slug, done_s in _restarts(record).items():
+        for index, at_s in enumerate(done_s):
+            within = [other_s for other_s in done_s[: index + 1] if at_s - other_s <= WINDOW_S]
             if len(within) > BUDGET:
                 yield f"{slug} was restarted {len(within)} times within {WINDOW_S} s"
     for write in record.statuses:
@@ -72,6 +75,21 @@ def over_budget(record: Record) -> Iterator[str]:
             spent = len(bot.get("restartTimes", ())) + ("pendingRestart" in bot)
             if spent > BUDGET:
                 yield f"a status of process {write.process} has {bot['slug']} restarted {spent} times"
+
+
+def _restarts(record: Record) -> dict[str, list[float]]:
+    """By slug when each restart was done: its pods are deleted one by one, and were written ahead under one key."""
+    keys = {
+        uid: pending["key"]
+        for write in record.statuses
+        for bot in write.status.get("bots", ())
+        if (pending := bot.get("pendingRestart"))
+        for uid in pending["pods"]
+    }
+    done: dict[str, dict[str, float]] = {}
+    for call in record.deletes():
+        done.setdefault(record.pods[call.uid].slug, {}).setdefault(keys.get(call.uid, call.uid), call.done_s)
+    return {slug: sorted(times.values()) for slug, times in done.items()}
 
 
 def not_written_ahead(record: Record) -> Iterator[str]:
@@ -98,10 +116,10 @@ def foreign_writes(record: Record) -> Iterator[str]:
 
 
 def spent_but_not_counted(record: Record) -> Iterator[str]:
-    """Bots whose pods were deleted more often than the last status has it; and healed ones that were not, once."""
+    """Bots that were restarted more often than the last status has it; and healed ones that were not, once."""
     if record.status is None:
         return
-    done = Counter(record.pods[call.uid].slug for call in record.deletes())
+    done = Counter({slug: len(times) for slug, times in _restarts(record).items()})
     for plan in PLANS:
         counted = len(record.status.bot(plan.slug).get("restartTimes", ()))
         if counted < done[plan.slug]:

@@ -76,7 +76,7 @@ class Story:
             bot |= {"action": END[slug][1], "reason": "ConnectionFailed"}
             bot["firing"] = [name for name, whose in FIRING if whose == slug]
         if slug in pending:
-            bot["pendingRestart"] = {"pods": pending[slug]}
+            bot["pendingRestart"] = {"key": f"{slug}@{len(self._spent.get(slug, ()))}", "pods": pending[slug]}
         return bot
 
     def page(self, slug: str, at_s: float, lasts_s: float, *, name: str = BOT_DOWN) -> None:
@@ -286,6 +286,30 @@ def test_only_a_pod_that_was_too_late_itself_may_end_with_a_timeout(outcome: str
     next(bot for bot in last["bots"] if bot["slug"] == "looping")["reason"] = "Timeout"
     story.record.polls.append(Poll(at_s=BEGAN_S + SWEEPS + 0.6, slug="looping", uid="uid-9", outcome=outcome))
     assert len(list(oracle_end.status_differs(story.record))) == found
+
+
+@pytest.mark.parametrize(("outcome", "found"), [("reset", 1), ("too late: who asked has left", 0)])
+def test_a_bot_that_stays_well_may_be_restarted_for_polls_that_its_test_was_too_slow_for(
+    outcome: str, found: int, tmp_path: Path
+) -> None:
+    story = Story(tmp_path)
+    pod = story.pod("well")
+    story.record.polls.append(Poll(at_s=BEGAN_S + SWEEPS + 0.6, slug="well", uid=pod.uid, outcome=outcome))
+    story.delete(pod, BEGAN_S + SWEEPS + 0.7)
+    assert len(list(oracle_restarts.without_uid(story.record))) == found
+
+
+@pytest.mark.parametrize(("keys", "found"), [(["1", "1"], 0), (["1", "2"], 1)])
+def test_pods_that_were_deleted_for_one_restart_are_counted_once(keys: list[str], found: int, tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    uids = [pod.uid for pod in story.record.pods.values() if pod.slug == "twins"][1:]  # the first went with the fourth
+    assert len(uids) == len(keys)
+    for uid, key in zip(uids, keys, strict=True):
+        story.write_status(BEGAN_S + SWEEPS, {"twins": [uid]})
+        bots = story.record.statuses[-1].status["bots"]
+        next(bot for bot in bots if bot["slug"] == "twins")["pendingRestart"]["key"] = key
+        story.delete(story.record.pods[uid], BEGAN_S + SWEEPS + 0.1)
+    assert len(list(oracle_restarts.over_budget(story.record))) == found
 
 
 @pytest.mark.parametrize(("lasts_s", "found"), [(0.0009, 0), (0.002, 1)])
